@@ -1,0 +1,3 @@
+//! The `jlsys` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What workloads were seen to compile: traces become statements that can be replayed.
