@@ -1,0 +1,47 @@
+# Loads packages, replays statements, and leaves an image's object behind.
+#
+#     julia --output-o OBJECT julia/object.jl PROJECT PACKAGES STATEMENTS LOADED REPLAYED
+#
+# PACKAGES is as in load.jl, STATEMENTS and REPLAYED as in replay.jl; LOADED gets a line `uuid<TAB>ok`
+# for each package as it is loaded. Julia writes the object when this file is done, which takes minutes; by then both
+# result files are complete. What goes wrong in loading ends the process: the plan was wrong, and a smaller one follows.
+#
+# Julia that writes an image starts before its own initialisation: standard streams, the folder of the executable and
+# the paths are not set, and what is set here is saved into the image (Base.__init__ and `_start` set them again in
+# the process that starts with it). The steps are those of Julia's own sysimg.jl and of PackageCompiler.
+
+Base.reinit_stdio()
+@eval Sys BINDIR = ccall(:jl_get_julia_bindir, Any, ())::String
+@eval Sys STDLIB = $(joinpath(Sys.BINDIR, Base.DATAROOTDIR, "julia", "stdlib", "v$(VERSION.major).$(VERSION.minor)"))
+Base.init_depot_path()
+
+let (project, packages_file, statements_file, loaded_file, replayed_file) = copy(ARGS)
+    # No user environment, so that nothing but the manifest decides a version.
+    copy!(LOAD_PATH, [project, "@stdlib"])
+
+    open(loaded_file, "w") do loaded
+        for line in eachline(packages_file)
+            uuid, name = split(line, '\t')
+            print(loaded, uuid)
+            flush(loaded)
+            Base.require(Base.PkgId(Base.UUID(uuid), String(name)))
+            println(loaded, "\tok")
+            flush(loaded)
+        end
+    end
+
+    # In a module of its own: nothing of jlsys's may be found in a user's Main.
+    staging = Module(:JlsysReplay)
+    Base.include(staging, joinpath(@__DIR__, "replay.jl"))
+    Base.invokelatest(getfield(staging, :replay), statements_file, replayed_file)
+end
+
+# What belongs to this process must not come back in another.
+empty!(Core.ARGS)
+empty!(Base.ARGS)
+empty!(LOAD_PATH)
+empty!(DEPOT_PATH)
+# What was read of TOML files is kept by path from 1.6 on: it would be found stale.
+isdefined(Base, :TOML_CACHE) && empty!(Base.TOML_CACHE.d)
+@eval Sys BINDIR = ""
+@eval Sys STDLIB = ""

@@ -1,0 +1,24 @@
+# Runs a package's tests in the sandbox of `Pkg.test`, tracing what they compile.
+#
+#     julia --project=PROJECT julia/test.jl NAME TRACE [JULIA-ARGUMENT...]
+#
+# Pkg makes the sandbox (the package, its dependencies and its test dependencies, at the project's versions) in a
+# temporary folder and starts the tests in a Julia of their own there, to which `--trace-compile` is given. The project
+# is not written to. Exits as `Pkg.test` does: with status 1 when the tests fail or the sandbox cannot be made.
+
+using Pkg
+
+# A registry update would make the build depend on the day and, without a network, wait for it. The name is internal;
+# Pkg keeps it from 1.1 to 1.12 (`UPDATED_REGISTRY_THIS_SESSION` in Pkg.jl's src/Pkg.jl).
+if isdefined(Pkg, :UPDATED_REGISTRY_THIS_SESSION)
+    Pkg.UPDATED_REGISTRY_THIS_SESSION[] = true
+end
+
+name, trace, arguments = ARGS[1], ARGS[2], ARGS[3:end]
+julia_args = Cmd(String["--trace-compile=$trace"; arguments])
+project_name = Pkg.Types.Context().env.project.name
+if name == project_name
+    Pkg.test(; julia_args = julia_args)
+else
+    Pkg.test(name; julia_args = julia_args)
+end

@@ -1,0 +1,76 @@
+# Checks that an image holds what it should, in a process that was started with it.
+#
+#     julia -J IMAGE --project=PROJECT julia/verify.jl PACKAGES RESULTS
+#
+# PACKAGES has a line `uuid<TAB>name` for each package that should be in the image. RESULTS gets a line
+# `uuid<TAB>ok` or `uuid<TAB>failed<TAB>what is wrong` for each, then `program<TAB>ok` after a small
+# program ran. It is written as it goes, so that what ends the process is what comes after the last line.
+
+# The modules that are there before anything is loaded are those of the image.
+const IN_IMAGE = copy(Base.loaded_modules)
+
+function verify(packages_file, results_file)
+    open(results_file, "w") do results
+        for line in eachline(packages_file)
+            uuid, name = split(line, '\t')
+            package = Base.PkgId(Base.UUID(uuid), String(name))
+            print(results, uuid)
+            flush(results)
+            wrong = try
+                whats_wrong(package)
+            catch error
+                sprint(showerror, error)
+            end
+            println(results, wrong === nothing ? "\tok" : "\tfailed\t" * one_line(wrong))
+            flush(results)
+        end
+        print(results, "program")
+        flush(results)
+        small_program()
+        println(results, "\tok")
+    end
+end
+
+function whats_wrong(package)
+    haskey(IN_IMAGE, package) || return "it is not in the image"
+    # `require` finds the module loaded, and asks the manifest as any `using` does.
+    Base.require(package) === IN_IMAGE[package] || return "another copy of it is loaded"
+    # Where the package was loaded from when the image was made, and where the manifest says it is today. The folder of
+    # a registered package is named after its content, so this compares versions. Packages of the stock image have no
+    # origin on record: they are the version that Julia has.
+    origin = get(Base.pkgorigins, package, nothing)
+    built_from = origin === nothing ? nothing : origin.path
+    today = Base.locate_package(package)
+    if built_from !== nothing && today !== nothing && !same_file(built_from, today)
+        return "the image has it from $built_from, the manifest says $today"
+    end
+    return nothing
+end
+
+same_file(a, b) = a == b || (ispath(a) && ispath(b) && realpath(a) == realpath(b))
+
+one_line(text) = replace(String(first(split(text, '\n'))), '\t' => ' ')
+
+# What any session does: output, exceptions, tasks, files, numbers, new methods, code that is compiled now.
+function small_program()
+    caught = try
+        error("thrown on purpose")
+    catch error
+        error isa ErrorException
+    end
+    caught || error("an exception is not caught")
+    fetch(@async sum(abs2, 1:10)) == 385 || error("a task returns something else")
+    twice = Core.eval(Module(), :(twice(x) = x + x; twice))
+    Base.invokelatest(twice, 2.5) == 5.0 || error("a new method returns something else")
+    sprint(show, Dict(:a => [1.0, 2.0])) isa String || error("output is no text")
+    mktemp() do path, io
+        print(io, "text")
+        close(io)
+        read(path, String) == "text" || error("a file has something else in it")
+    end
+    isempty(LOAD_PATH) && error("LOAD_PATH is empty")
+    isempty(DEPOT_PATH) && error("DEPOT_PATH is empty")
+    return nothing
+end
+
+verify(ARGS[1], ARGS[2])

@@ -1,0 +1,53 @@
+//! Which entry a project used last.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cache, CacheError, FORMAT, write_atomically};
+use crate::config::Overrides;
+use crate::file::Sha256Digest;
+use crate::key::Key;
+
+/// How a project was last built. It lets `run` find what `build` made when flags had a say, and `status` say what
+/// changed since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProjectRecord {
+    format: u32,
+    /// The project file.
+    pub project_file: PathBuf,
+    /// The key that was built.
+    pub key: Key,
+    /// What was decided outside of `jlsys.toml`: by flags, or by what the machine was found to be.
+    pub overrides: Overrides,
+}
+
+impl Cache {
+    fn project_path(&self, project_file: &Path) -> PathBuf {
+        let name = Sha256Digest::of(project_file.as_os_str().as_encoded_bytes()).to_string();
+        self.folder("projects").join(format!("{}.json", &name[..32]))
+    }
+
+    /// How the project was last built, if it was.
+    pub fn project(&self, project_file: &Path) -> Option<ProjectRecord> {
+        let text = std::fs::read(self.project_path(project_file)).ok()?;
+        let record: ProjectRecord = serde_json::from_slice(&text).ok()?;
+        (record.format == FORMAT && record.project_file == project_file).then_some(record)
+    }
+
+    /// Notes how the project was built.
+    pub fn keep_project(&self, project_file: &Path, key: Key, overrides: &Overrides) -> Result<(), CacheError> {
+        let record = ProjectRecord {
+            format: FORMAT,
+            project_file: project_file.to_owned(),
+            key,
+            overrides: overrides.clone(),
+        };
+        if self.project(project_file).as_ref() == Some(&record) {
+            return Ok(());
+        }
+        let path = self.project_path(project_file);
+        let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
+        write_atomically(&path, &text).map_err(|source| CacheError::Write { path, source })
+    }
+}

@@ -1,0 +1,147 @@
+//! A build under way: a folder that becomes an entry by one rename, or goes away.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::entry::{Entry, EntryHeader, ImageFile};
+use super::{Cache, CacheError, FORMAT, lock};
+use crate::file::{Sha256Digest, Stamp};
+use crate::key::KeyInputs;
+use crate::report::Report;
+use crate::sysimage::{HostCpu, IMAGE_NAME};
+
+/// A folder in `tmp/` for one build. Dropping it removes it.
+///
+/// A lock file beside it is held while the build lives, so that the next build can tell what a killed one left.
+#[derive(Debug)]
+pub struct Staging {
+    folder: tempfile::TempDir,
+    lock_path: PathBuf,
+    _lock: File,
+}
+
+impl Cache {
+    /// Makes a folder for a build.
+    pub fn stage(&self) -> Result<Staging, CacheError> {
+        let parent = self.folder("tmp");
+        let make = || -> io::Result<Staging> {
+            let folder = tempfile::Builder::new().prefix("build-").tempdir_in(&parent)?;
+            let lock_path = lock_path(folder.path());
+            let lock = lock::open_private(&lock_path)?;
+            // Where locks are not supported the sweep cannot take one either, and leaves the folder alone.
+            let _ = lock.try_lock();
+            for name in ["entry", "entry/logs", "work"] {
+                std::fs::create_dir(folder.path().join(name))?;
+            }
+            Ok(Staging { folder, lock_path, _lock: lock })
+        };
+        make().map_err(|source| CacheError::Write { path: parent.clone(), source })
+    }
+}
+
+impl Staging {
+    /// Where the entry's files are put together.
+    pub fn entry(&self) -> PathBuf {
+        self.folder.path().join("entry")
+    }
+
+    /// The logs that stay with the entry.
+    pub fn logs(&self) -> PathBuf {
+        self.entry().join("logs")
+    }
+
+    /// Where the image is to be.
+    pub fn image(&self) -> PathBuf {
+        self.entry().join(IMAGE_NAME)
+    }
+
+    /// Files that are of no use after the build.
+    pub fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// Makes the folder an entry of `cache`, replacing one that is damaged, and returns it.
+    pub fn commit(self, cache: &Cache, inputs: &KeyInputs, report: &mut Report) -> Result<Entry, CacheError> {
+        let key = inputs.key();
+        let target = cache.entry_folder(&key);
+        let commit = || -> io::Result<()> {
+            let image = self.image();
+            let image = if image.exists() {
+                set_mode(&image, 0o600)?;
+                File::open(&image)?.sync_all()?;
+                let sha256 = Sha256Digest::of_file(&image)?;
+                Some(ImageFile { name: IMAGE_NAME.to_owned(), stamp: Stamp::of(&image)?, sha256 })
+            } else {
+                None
+            };
+            report.image = image.as_ref().map(|image| target.join(&image.name));
+            let header = EntryHeader {
+                format: FORMAT,
+                key,
+                tier: report.tier,
+                image,
+                tried_on: HostCpu::detect(),
+                created: Timestamp::now(),
+            };
+            Entry::write(&self.entry(), &header, inputs, report)?;
+            cache_set_aside(&target, self.folder.path())?;
+            std::fs::rename(self.entry(), &target)
+        };
+        commit().map_err(|source| CacheError::Write { path: target.clone(), source })?;
+        Entry::open(target.clone()).map_err(|_| CacheError::Write {
+            path: target,
+            source: io::Error::other("what was just written is not there"),
+        })
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // The folder goes by its own drop; were the lock file left, the sweep would find it.
+        let _ = std::fs::remove_file(&self.lock_path);
+    }
+}
+
+/// Moves a damaged entry into the build's folder, to be removed with it: a folder that is not empty cannot be renamed over.
+fn cache_set_aside(target: &Path, folder: &Path) -> io::Result<()> {
+    match std::fs::rename(target, folder.join("replaced")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+fn lock_path(folder: &Path) -> PathBuf {
+    folder.with_added_extension("lock")
+}
+
+/// Removes what builds that no longer run left in `tmp/`: folders whose lock nobody holds.
+pub(super) fn sweep(tmp: &Path) {
+    let Ok(entries) = std::fs::read_dir(tmp) else { return };
+    for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        let lock_path = lock_path(&folder);
+        // Between making the folder and its lock a builder has a moment without one.
+        let Ok(lock) = File::open(&lock_path) else {
+            if is_older_than_an_hour(&folder) {
+                let _ = std::fs::remove_dir_all(&folder);
+            }
+            continue;
+        };
+        if lock.try_lock().is_ok() {
+            let _ = std::fs::remove_dir_all(&folder);
+            let _ = std::fs::remove_file(&lock_path);
+        }
+    }
+}
+
+fn is_older_than_an_hour(folder: &Path) -> bool {
+    let age = folder.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
+    matches!(age, Ok(Ok(age)) if age.as_secs() > 3600)
+}

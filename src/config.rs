@@ -1,0 +1,244 @@
+//! Settings: `jlsys.toml` beside the project file, and the flags that win over it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::environment::one_line;
+use crate::sysimage::CpuTarget;
+use crate::workload::Kind;
+
+/// The name of the settings file.
+pub const FILE_NAME: &str = "jlsys.toml";
+
+/// How long a workload may run when nobody says.
+const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(600);
+
+/// Everything that a user can decide about a build.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Path packages to take into the image, by name.
+    pub include: Vec<String>,
+    /// Packages to leave out, by name.
+    pub exclude: Vec<String>,
+    /// What the image's code may run on; chosen by jlsys when absent.
+    pub cpu_target: Option<CpuTarget>,
+    /// Options for the Julia that writes the image.
+    pub julia_args: Vec<String>,
+    /// The workloads.
+    pub workloads: WorkloadSettings,
+}
+
+/// Which code is run to see what gets compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadSettings {
+    /// The kinds to run.
+    pub kinds: Vec<Kind>,
+    /// Script files, relative to the project's folder; the conventional `precompile*.jl` when absent.
+    pub scripts: Option<Vec<PathBuf>>,
+    /// Packages whose tests are not run, by name.
+    pub skip_tests: Vec<String>,
+    /// How long each may run.
+    pub time_limit: Duration,
+}
+
+/// What flags say; each wins over the file. Kept with the project's record, so that `run` finds what `build` made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Overrides {
+    /// `--include`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// `--exclude`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// `--cpu-target`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_target: Option<CpuTarget>,
+    /// What the machine was found to be: counts where neither a flag nor `jlsys.toml` says anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_cpu_target: Option<CpuTarget>,
+    /// `--time-limit`, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_limit_seconds: Option<u64>,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is there and cannot be read.
+    #[error("cannot read {}: {source}", .file.display())]
+    Unreadable {
+        /// The settings file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, a value of the wrong type.
+    #[error("{place}: {problem}")]
+    Invalid {
+        /// `FILE:LINE:COLUMN`.
+        place: String,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// An option of Julia that is not about how code is compiled.
+    #[error(
+        "{}: julia-args has '{argument}'; only options for how code is compiled can go into an image ({})",
+        .file.display(),
+        COMPILE_OPTIONS.join(", ")
+    )]
+    JuliaArgument {
+        /// The settings file.
+        file: PathBuf,
+        /// The option.
+        argument: String,
+    },
+}
+
+/// The options of Julia that change the code in an image, and nothing about the process that writes it.
+const COMPILE_OPTIONS: &[&str] =
+    &["-O", "--optimize", "--min-optlevel", "-g", "--inline", "--check-bounds", "--math-mode"];
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    include: Vec<String>,
+    exclude: Vec<String>,
+    cpu_target: Option<CpuTarget>,
+    julia_args: Vec<String>,
+    workloads: WorkloadTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct WorkloadTable {
+    kinds: Option<Vec<Kind>>,
+    scripts: Option<Vec<PathBuf>>,
+    skip_tests: Vec<String>,
+    time_limit: Option<SignedDuration>,
+}
+
+impl Settings {
+    /// Reads `jlsys.toml` in the project's folder, if it is there, and applies the flags.
+    pub fn load(project_folder: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let file = project_folder.join(FILE_NAME);
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(ConfigError::Unreadable { file, source }),
+        };
+        Self::parse(&text, &file, overrides)
+    }
+
+    fn parse(text: &str, file: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let content: File = toml::from_str(text).map_err(|error| {
+            let (place, problem) = one_line(file, text, &error);
+            ConfigError::Invalid { place, problem }
+        })?;
+        let is_compile_option = |argument: &str| {
+            COMPILE_OPTIONS.iter().any(|option| match argument.strip_prefix(option) {
+                // `-O2` and `-g1` take their value at once, long options behind `=`.
+                Some(value) if option.starts_with("--") => value.starts_with('='),
+                Some(value) => value.bytes().all(|byte| byte.is_ascii_digit()),
+                None => false,
+            })
+        };
+        if let Some(argument) = content.julia_args.iter().find(|argument| !is_compile_option(argument)) {
+            return Err(ConfigError::JuliaArgument { file: file.to_owned(), argument: argument.clone() });
+        }
+        let time_limit = match content.workloads.time_limit {
+            None => DEFAULT_TIME_LIMIT,
+            Some(limit) => Duration::try_from(limit).ok().filter(|limit| !limit.is_zero()).ok_or_else(|| {
+                ConfigError::Invalid {
+                    place: file.display().to_string(),
+                    problem: "workloads.time-limit must be longer than nothing, such as \"10m\"".to_owned(),
+                }
+            })?,
+        };
+        let mut settings = Self {
+            include: content.include,
+            exclude: content.exclude,
+            cpu_target: content.cpu_target,
+            julia_args: content.julia_args,
+            workloads: WorkloadSettings {
+                kinds: content.workloads.kinds.unwrap_or_else(|| Kind::ALL.to_vec()),
+                scripts: content.workloads.scripts,
+                skip_tests: content.workloads.skip_tests,
+                time_limit,
+            },
+        };
+        settings.apply(overrides);
+        Ok(settings)
+    }
+
+    fn apply(&mut self, overrides: &Overrides) {
+        if !overrides.include.is_empty() {
+            self.include.clone_from(&overrides.include);
+        }
+        if !overrides.exclude.is_empty() {
+            self.exclude.clone_from(&overrides.exclude);
+        }
+        if let Some(target) = &overrides.cpu_target {
+            self.cpu_target = Some(target.clone());
+        }
+        if self.cpu_target.is_none() {
+            self.cpu_target.clone_from(&overrides.found_cpu_target);
+        }
+        if let Some(seconds) = overrides.time_limit_seconds {
+            self.workloads.time_limit = Duration::from_secs(seconds);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        Settings::parse(text, Path::new("/p/jlsys.toml"), &Overrides::default()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_is_needed() {
+        let settings = parse("").unwrap();
+        assert_eq!(settings.workloads.time_limit, Duration::from_secs(600));
+        assert_eq!(settings.workloads.kinds, Kind::ALL);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place() {
+        let error = parse("include = []\n\n[workloads]\nskip-test = [\"A\"]\n").unwrap_err();
+        assert!(error.starts_with("/p/jlsys.toml:4:1: unknown field `skip-test`"), "{error}");
+        assert!(!error.contains('\n'));
+    }
+
+    #[test]
+    fn durations_are_written_as_people_write_them() {
+        let settings = parse("[workloads]\ntime-limit = \"1m30s\"").unwrap();
+        assert_eq!(settings.workloads.time_limit, Duration::from_secs(90));
+        let error = parse("[workloads]\ntime-limit = \"0s\"").unwrap_err();
+        assert!(error.contains("time-limit"), "{error}");
+    }
+
+    #[test]
+    fn only_compile_options_reach_the_image() {
+        assert!(parse("julia-args = [\"-O2\", \"--check-bounds=no\", \"-g0\"]").is_ok());
+        for argument in ["-e", "--project=/x", "-O2;rm", "-L", "--output-o=x"] {
+            let error = parse(&format!("julia-args = [\"{argument}\"]")).unwrap_err();
+            assert!(error.contains(argument), "{error}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let overrides = Overrides { cpu_target: Some(CpuTarget::Portable), ..Overrides::default() };
+        let file = Path::new("/p/jlsys.toml");
+        let settings = Settings::parse("cpu-target = \"native\"\ninclude = [\"A\"]", file, &overrides).unwrap();
+        assert_eq!(settings.cpu_target, Some(CpuTarget::Portable));
+        assert_eq!(settings.include, ["A"]);
+    }
+}

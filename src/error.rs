@@ -1,0 +1,127 @@
+//! Everything that ends a command, as the user is told of it.
+//!
+//! Each variant's words stand with the module that finds the fault; this is their union, and what they mean for the
+//! exit status.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::cache::CacheError;
+use crate::config::ConfigError;
+use crate::environment::EnvironmentError;
+use crate::julia::{DiscoverError, ProbeError};
+use crate::key::SourcesError;
+use crate::plan::PlanError;
+use crate::process::ProcessError;
+use crate::sysimage::LinkError;
+use crate::workload::LoadError;
+
+/// Why a command ends without having done its work. Every message is one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The project cannot be read.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// No Julia was found.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// The Julia that was found cannot be used.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The settings do not fit the project.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A package's sources cannot be read.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// There is nothing to link images with.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A process could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The packages could not be tried.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A file of the build cannot be read or written.
+    #[error("cannot use '{}': {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The working folder is gone.
+    #[error("the working folder cannot be read: {0}")]
+    WorkingFolder(std::io::Error),
+    /// Signals or timers are not to be had from the system.
+    #[error("the system does not let jlsys run processes: {0}")]
+    Runtime(std::io::Error),
+    /// The user, or the system, asked jlsys to stop.
+    #[error("interrupted; nothing is left behind")]
+    Interrupted,
+    /// There is no image to name.
+    #[error("{0}")]
+    NoImage(String),
+    /// Julia could not be started.
+    #[error("cannot start Julia at '{}': {source}", .julia.display())]
+    Exec {
+        /// What was to be started.
+        julia: PathBuf,
+        /// Why it was not.
+        source: std::io::Error,
+    },
+    /// A document could not be printed.
+    #[error("cannot write to standard output: {0}")]
+    Output(std::io::Error),
+}
+
+/// What a command's end means to a script that runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// An image is in place, or the command did what it was asked to.
+    Ok,
+    /// Bad input or environment: nothing was done. For `status`: no current image.
+    Refused,
+    /// With `--strict`: an image with less than everything.
+    NotFull,
+    /// No image could be built; stock Julia stays.
+    Stock,
+    /// Interrupted.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::Refused => 1,
+            Exit::NotFull => 2,
+            Exit::Stock => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+impl Error {
+    /// What it means for the exit status.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Interrupted => Exit::Interrupted,
+            _ => Exit::Refused,
+        }
+    }
+
+    /// For use with `map_err`: the error of an operation on a file.
+    pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+}

@@ -1,0 +1,79 @@
+//! Finding the Julia to use.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::juliaup::{self, Channel};
+use crate::process::{find_on_path, is_executable};
+
+/// Which Julia is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// `--julia`: a path, a name on `PATH`, or `+channel` of juliaup.
+    pub option: Option<&'a str>,
+    /// The variable `JULIA`: a path or a name on `PATH`.
+    pub variable: Option<&'a str>,
+    /// The folder that juliaup's directory overrides apply to.
+    pub directory: &'a Path,
+}
+
+/// No Julia could be found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoverError {
+    /// Nothing was said and nothing is there.
+    #[error("no Julia found: put `julia` on PATH, set JULIA, or name one with --julia")]
+    None,
+    /// What was named is not there.
+    #[error("no Julia at '{wish}', which {source_name} names: give the path of an executable file or a name on PATH")]
+    NotThere {
+        /// What was asked for.
+        wish: String,
+        /// Where it was asked.
+        source_name: &'static str,
+    },
+    /// juliaup has no such channel, or is not there.
+    #[error("no Julia for the juliaup channel '{channel}': {reason}")]
+    Channel {
+        /// The channel.
+        channel: String,
+        /// What juliaup's files say.
+        reason: String,
+    },
+}
+
+/// Finds the executable to start, without starting anything: `--julia` before `JULIA` before `PATH`. juliaup's launcher
+/// is resolved to the Julia that it would start, since the launcher itself stays the same when the channel moves on.
+pub fn discover(wish: Wish<'_>) -> Result<PathBuf, DiscoverError> {
+    let command = match (wish.option, wish.variable) {
+        (Some(option), _) => {
+            if let Some(channel) = option.strip_prefix('+') {
+                return juliaup::executable(&Channel::Named(channel.to_owned()));
+            }
+            named(option, "--julia")?
+        }
+        (None, Some(variable)) if !variable.is_empty() => named(variable, "the variable JULIA")?,
+        _ => find_on_path(OsStr::new("julia")).ok_or(DiscoverError::None)?,
+    };
+    if juliaup::is_launcher(&command) {
+        return juliaup::executable(&Channel::Default { directory: wish.directory.to_owned() });
+    }
+    Ok(command)
+}
+
+fn named(wish: &str, source_name: &'static str) -> Result<PathBuf, DiscoverError> {
+    let found = if wish.contains('/') {
+        let path = expand_home(wish);
+        std::path::absolute(&path).ok().filter(|path| is_executable(path))
+    } else {
+        find_on_path(OsStr::new(wish))
+    };
+    found.ok_or_else(|| DiscoverError::NotThere { wish: wish.to_owned(), source_name })
+}
+
+fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}

@@ -1,0 +1,60 @@
+//! The Julia files that jlsys runs, embedded into the binary.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::file::Sha256Digest;
+
+/// A Julia file of jlsys's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Driver {
+    /// Its name in the `julia/` folder.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! drivers {
+    ($($(#[$doc:meta])* $constant:ident = $file:literal;)*) => {
+        impl Driver {
+            $($(#[$doc])* pub const $constant: Self =
+                Self { name: $file, text: include_str!(concat!("../../julia/", $file)) };)*
+
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$constant),*];
+        }
+    };
+}
+
+drivers! {
+    /// Loads packages one by one and says which load.
+    LOAD = "load.jl";
+    /// Loads packages, replays statements and leaves the image's object behind.
+    OBJECT = "object.jl";
+    /// Says what Julia this is.
+    PROBE = "probe.jl";
+    /// Replays statements; included by others.
+    REPLAY = "replay.jl";
+    /// Runs a package's tests in the sandbox of `Pkg.test`.
+    TEST = "test.jl";
+    /// Checks that an image holds what it should.
+    VERIFY = "verify.jl";
+}
+
+impl Driver {
+    /// Writes every driver into `folder`, side by side, since they include each other.
+    pub fn write_all(folder: &Path) -> io::Result<()> {
+        Self::ALL.iter().try_for_each(|driver| std::fs::write(driver.path_in(folder), driver.text))
+    }
+
+    /// Where [`Driver::write_all`] puts this one.
+    pub fn path_in(&self, folder: &Path) -> PathBuf {
+        folder.join(self.name)
+    }
+
+    /// What all drivers say: part of the key, since another driver can make another image.
+    pub fn digest_of_all() -> Sha256Digest {
+        let texts: Vec<&str> = Self::ALL.iter().map(|driver| driver.text).collect();
+        Sha256Digest::of(texts.join("\0"))
+    }
+}

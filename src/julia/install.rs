@@ -1,0 +1,83 @@
+//! A Julia installation.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Differences, Version};
+use crate::environment::Uuid;
+use crate::file::Sha256Digest;
+use crate::process::Command;
+
+/// A Julia that answered the probe.
+#[derive(Debug, Clone)]
+pub struct JuliaInstall {
+    /// What to execute. It may be a wrapper script that prepares the environment of the real executable,
+    /// so only this path is ever started.
+    pub command: PathBuf,
+    /// What it said of itself.
+    pub facts: Facts,
+}
+
+/// What a Julia says of itself; see `julia/probe.jl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// `VERSION`.
+    pub version: Version,
+    /// The commit it was built from; empty where the distribution does not say.
+    pub commit: String,
+    /// The real executable behind [`JuliaInstall::command`].
+    pub executable: PathBuf,
+    /// The stock image.
+    pub base_image: PathBuf,
+    /// What the stock image contains.
+    pub base_image_sha256: Sha256Digest,
+    /// `libjulia` and, from 1.6 on, `libjulia-internal`.
+    pub libraries: Vec<PathBuf>,
+    /// The folder of the standard library's packages.
+    pub stdlib: PathBuf,
+    /// The linker that comes with Julia 1.9 and later.
+    pub lld: Option<PathBuf>,
+    /// `Sys.KERNEL`, such as `Linux`.
+    pub os: String,
+    /// `Sys.ARCH`, such as `x86_64`.
+    pub arch: String,
+    /// The depots behind the user's own, which are searched last.
+    pub bundled_depots: Vec<PathBuf>,
+    /// The packages that are in the stock image.
+    pub base_modules: Vec<BaseModule>,
+}
+
+/// A package that is in the stock image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseModule {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its name, which is also its module's.
+    pub name: String,
+}
+
+impl JuliaInstall {
+    /// What this version does differently from others.
+    pub fn differences(&self) -> Differences {
+        Differences::of(&self.facts.version)
+    }
+
+    /// A command that starts this Julia for work of jlsys's own: no startup file, no history, no colours,
+    /// and none of the variables that would make it another Julia than the one that was asked for.
+    pub fn command(&self, project: &Path) -> Command {
+        let mut project_argument = std::ffi::OsString::from("--project=");
+        project_argument.push(project);
+        Command::new(&self.command)
+            .args(["--startup-file=no", "--history-file=no", "--color=no"])
+            .arg(project_argument)
+            .env_remove("JULIA_PROJECT")
+            .env_remove("JULIA_LOAD_PATH")
+            .env_remove("JULIA_NUM_THREADS")
+    }
+
+    /// Whether a package is in the stock image.
+    pub fn has_base_module(&self, uuid: Uuid) -> bool {
+        self.facts.base_modules.iter().any(|module| module.uuid == uuid)
+    }
+}

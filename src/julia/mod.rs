@@ -1,0 +1,18 @@
+//! The Julia in use: where it is, what it is, and what differs between its versions.
+
+mod differences;
+mod discover;
+mod drivers;
+mod install;
+mod juliaup;
+mod probe;
+mod results;
+pub mod version;
+
+pub use differences::Differences;
+pub use discover::{DiscoverError, Wish, discover};
+pub use drivers::Driver;
+pub use install::{Facts, JuliaInstall};
+pub use probe::{ProbeError, probe};
+pub use results::{PackageResults, write_packages};
+pub use version::Version;

@@ -1,0 +1,199 @@
+//! The hash that names a plan's image.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::{Environment, Source, Uuid};
+use crate::file::Sha256Digest;
+use crate::julia::{Driver, JuliaInstall};
+use crate::plan::Plan;
+use crate::sysimage::{CpuTarget, HostCpu};
+use crate::workload::{Kind, Workload};
+
+mod difference;
+mod sources;
+
+pub use difference::differences;
+pub use sources::SourcesError;
+
+/// The name of an image: the SHA-256 of its [`KeyInputs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(Sha256Digest);
+
+impl Key {
+    /// The first digits, enough to tell entries apart when reading.
+    pub fn short(&self) -> String {
+        self.0.to_string()[..12].to_owned()
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Everything that can change an image, and nothing else: reading this struct is reading the specification.
+///
+/// Every map and list is in an order of its own, so that the order of entries in a file makes no difference; paths are
+/// absent, so that a checkout may move.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyInputs {
+    /// The packages in the image.
+    pub packages: BTreeMap<Uuid, KeyPackage>,
+    /// Preferences of those packages; they decide what code is generated.
+    pub preferences: BTreeMap<Uuid, serde_json::Value>,
+    /// What the image is built with and on top of.
+    pub julia: KeyJulia,
+    /// For which CPUs code is generated.
+    pub cpu_target: CpuTarget,
+    /// This machine's CPU, where code is generated for it alone.
+    pub host_cpu: Option<HostCpu>,
+    /// Options for the Julia that writes the image.
+    pub julia_args: Vec<String>,
+    /// What is run to see what gets compiled.
+    pub workloads: Vec<KeyWorkload>,
+    /// How long each workload may run, in seconds: one that is cut short shows less.
+    pub time_limit: f64,
+    /// What jlsys's own drivers say.
+    pub drivers: Sha256Digest,
+    /// How jlsys cleans statements; raised when the same trace would give another image.
+    pub statements_format: u32,
+}
+
+/// The present value of [`KeyInputs::statements_format`].
+pub const STATEMENTS_FORMAT: u32 = 1;
+
+/// A package as part of the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPackage {
+    /// Its name.
+    pub name: String,
+    /// Its version, where the manifest gives one.
+    pub version: Option<String>,
+    /// What its code is.
+    pub code: KeyCode,
+    /// Whether a user can name it in `using` without the image's help.
+    pub needed: bool,
+}
+
+/// What decides a package's code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyCode {
+    /// It comes with Julia.
+    Julia,
+    /// The Git tree that the manifest names.
+    Tree(String),
+    /// A digest of the files in its folder.
+    Files(Sha256Digest),
+}
+
+/// Julia as part of the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyJulia {
+    /// Its version.
+    pub version: String,
+    /// The commit it was built from.
+    pub commit: String,
+    /// The content of the image that it starts with.
+    pub base_image: Sha256Digest,
+    /// `Sys.KERNEL`.
+    pub os: String,
+    /// `Sys.ARCH`.
+    pub arch: String,
+}
+
+/// A workload as part of the key. A package's tests are part of its tree, and are not listed again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct KeyWorkload {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What a script says.
+    pub content: Option<Sha256Digest>,
+}
+
+impl KeyInputs {
+    /// Collects everything that can change the image of `plan`. Reads the files of path packages in it, and no others.
+    pub fn collect(
+        environment: &Environment,
+        julia: &JuliaInstall,
+        plan: &Plan,
+        time_limit: std::time::Duration,
+    ) -> Result<Self, SourcesError> {
+        let mut packages = BTreeMap::new();
+        let mut preferences = BTreeMap::new();
+        for planned in &plan.packages {
+            let package = environment.packages.get(&planned.uuid).or(environment.project_package());
+            let Some(package) = package else { continue };
+            let code = match &package.source {
+                Source::Stdlib => KeyCode::Julia,
+                Source::Tree(tree) | Source::Repo { tree, .. } => KeyCode::Tree(tree.to_string()),
+                Source::Path(folder) => KeyCode::Files(sources::digest(&package.name, folder)?),
+            };
+            let (name, version) = (package.name.clone(), package.version.clone());
+            packages.insert(planned.uuid, KeyPackage { name, version, code, needed: planned.needed });
+            if let Some(table) = environment.preferences.get(&planned.uuid) {
+                // A TOML table always has a JSON form; dates become text.
+                preferences.insert(planned.uuid, serde_json::to_value(table).unwrap_or_default());
+            }
+        }
+        let mut workloads: Vec<KeyWorkload> = plan.workloads.iter().map(KeyWorkload::from).collect();
+        workloads.sort();
+        Ok(Self {
+            packages,
+            preferences,
+            julia: KeyJulia::from(julia),
+            cpu_target: plan.cpu_target.clone(),
+            host_cpu: (plan.cpu_target == CpuTarget::Native).then(HostCpu::detect),
+            julia_args: plan.julia_args.clone(),
+            workloads,
+            time_limit: time_limit.as_secs_f64(),
+            drivers: Driver::digest_of_all(),
+            statements_format: STATEMENTS_FORMAT,
+        })
+    }
+
+    /// The key.
+    pub fn key(&self) -> Key {
+        // Structs, ordered maps and lists of plain values serialise always, and always the same.
+        Key(Sha256Digest::of(serde_json::to_vec(self).unwrap_or_default()))
+    }
+}
+
+impl From<&JuliaInstall> for KeyJulia {
+    fn from(julia: &JuliaInstall) -> Self {
+        let facts = &julia.facts;
+        Self {
+            version: facts.version.to_string(),
+            commit: facts.commit.clone(),
+            base_image: facts.base_image_sha256,
+            os: facts.os.clone(),
+            arch: facts.arch.clone(),
+        }
+    }
+}
+
+impl From<&Workload> for KeyWorkload {
+    fn from(workload: &Workload) -> Self {
+        let content = match workload {
+            Workload::Script(script) => Some(script.sha256),
+            Workload::Load | Workload::Tests(_) => None,
+        };
+        Self { kind: workload.kind(), name: workload.name(), content }
+    }
+}
+
+/// All 64 digits.
+impl std::str::FromStr for Key {
+    type Err = hex::FromHexError;
+
+    fn from_str(digits: &str) -> Result<Self, Self::Err> {
+        digits.parse().map(Self)
+    }
+}
+

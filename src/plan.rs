@@ -1,0 +1,198 @@
+//! What to build: which packages go into the image, and what is run to see what they compile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{FILE_NAME, Settings};
+use crate::environment::{Environment, Package, Source, Uuid};
+use crate::sysimage::CpuTarget;
+use crate::workload::{self, Workload};
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The packages that go into the image, dependencies before dependents.
+    pub packages: Vec<PlannedPackage>,
+    /// The packages of the environment that do not, each with the reason.
+    pub left_out: Vec<LeftOut>,
+    /// What is run to see what gets compiled.
+    pub workloads: Vec<Workload>,
+    /// For which CPUs code is generated.
+    pub cpu_target: CpuTarget,
+    /// Further options for the Julia that writes the image.
+    pub julia_args: Vec<String>,
+}
+
+/// A package that goes into the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPackage {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its version, where the manifest gives one.
+    pub version: Option<String>,
+    /// Whether the project, or a path package that stays outside, names it: `using` it must work.
+    pub needed: bool,
+}
+
+/// A package of the environment that does not go into the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its name.
+    pub name: String,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Why.
+    pub reason: LeftOutReason,
+}
+
+/// Why a package does not go into the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOutReason {
+    /// Its sources are a folder that somebody works in.
+    Path,
+    /// The settings say so.
+    Excluded,
+    /// It depends on a package that is left out.
+    DependsOn(String),
+    /// It does not load.
+    DoesNotLoad(String),
+    /// An image with it cannot be built or does not work.
+    Breaks(String),
+    /// It depends on a package that breaks.
+    DependsOnBroken(Uuid),
+}
+
+impl LeftOutReason {
+    /// Whether somebody chose this; if not, it is a fault to warn of.
+    pub fn is_chosen(&self) -> bool {
+        matches!(self, Self::Path | Self::Excluded | Self::DependsOn(_))
+    }
+}
+
+impl std::fmt::Display for LeftOutReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path => write!(f, "it is a folder that may change; `include` in {FILE_NAME} takes it in"),
+            Self::Excluded => write!(f, "`exclude` names it"),
+            Self::DependsOn(other) => write!(f, "it depends on {other}, which is left out"),
+            Self::DoesNotLoad(error) => write!(f, "it does not load: {error}"),
+            Self::Breaks(what) => f.write_str(what),
+            Self::DependsOnBroken(uuid) => write!(f, "it depends on the package {uuid}, which is left out"),
+        }
+    }
+}
+
+/// The settings ask for something that the environment does not have.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A setting names a package that the environment does not have.
+    #[error("`{setting}` names {name}, which is not a package of {}", .project.display())]
+    UnknownPackage {
+        /// The setting.
+        setting: &'static str,
+        /// The package.
+        name: String,
+        /// The project file.
+        project: PathBuf,
+    },
+    /// A workload that cannot be run.
+    #[error(transparent)]
+    Workload(#[from] workload::SelectError),
+}
+
+impl Plan {
+    /// Makes the plan. `package_folder` tells where a package's files are, if they are there.
+    pub fn new(
+        environment: &Environment,
+        settings: &Settings,
+        package_folder: impl Fn(&Package) -> Option<PathBuf>,
+    ) -> Result<Self, PlanError> {
+        check_names(environment, settings)?;
+        let mut closure = environment.closure();
+        closure.extend(environment.project_package());
+        let left_out = left_out(&closure, settings);
+        let needed = needed(environment, &left_out);
+        let packages = closure.iter().filter(|package| !left_out.contains_key(&package.uuid));
+        let packages = packages.map(|package| PlannedPackage {
+            uuid: package.uuid,
+            name: package.name.clone(),
+            version: package.version.clone(),
+            needed: needed.contains(&package.uuid),
+        });
+        Ok(Self {
+            packages: packages.collect(),
+            workloads: workload::select(environment, &settings.workloads, package_folder)?,
+            left_out: left_out.into_values().collect(),
+            cpu_target: settings.cpu_target.clone().unwrap_or_else(CpuTarget::chosen_here),
+            julia_args: settings.julia_args.clone(),
+        })
+    }
+
+    /// This plan without some packages and, each with its reason, what is then left out too.
+    pub fn without(mut self, reasons: BTreeMap<Uuid, LeftOutReason>) -> Self {
+        for (uuid, reason) in reasons {
+            if let Some(index) = self.packages.iter().position(|package| package.uuid == uuid) {
+                let package = self.packages.remove(index);
+                self.left_out.push(LeftOut { name: package.name, uuid, reason });
+            }
+        }
+        self
+    }
+}
+
+fn check_names(environment: &Environment, settings: &Settings) -> Result<(), PlanError> {
+    let names: BTreeSet<&str> = environment
+        .packages
+        .values()
+        .chain(environment.project_package())
+        .map(|package| package.name.as_str())
+        .collect();
+    let named = [
+        ("include", &settings.include),
+        ("exclude", &settings.exclude),
+        ("workloads.skip-tests", &settings.workloads.skip_tests),
+    ];
+    for (setting, list) in named {
+        if let Some(name) = list.iter().find(|name| !names.contains(name.as_str())) {
+            return Err(PlanError::UnknownPackage {
+                setting,
+                name: name.clone(),
+                project: environment.project_file.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn left_out(closure: &[&Package], settings: &Settings) -> BTreeMap<Uuid, LeftOut> {
+    let mut left_out: BTreeMap<Uuid, LeftOut> = BTreeMap::new();
+    // Dependencies come first, so one pass sees every dependency's fate before its dependents'.
+    for package in closure {
+        let reason = if settings.exclude.contains(&package.name) {
+            Some(LeftOutReason::Excluded)
+        } else if matches!(package.source, Source::Path(_)) && !settings.include.contains(&package.name) {
+            Some(LeftOutReason::Path)
+        } else {
+            let outside = package.deps.iter().find_map(|uuid| left_out.get(uuid));
+            outside.map(|other| LeftOutReason::DependsOn(other.name.clone()))
+        };
+        if let Some(reason) = reason {
+            let entry = LeftOut { name: package.name.clone(), uuid: package.uuid, reason };
+            left_out.insert(package.uuid, entry);
+        }
+    }
+    left_out
+}
+
+/// What a user can name in `using`: direct dependencies, and those of packages that stay outside.
+fn needed(environment: &Environment, left_out: &BTreeMap<Uuid, LeftOut>) -> BTreeSet<Uuid> {
+    let direct = environment.direct_dependencies().into_iter().map(|package| package.uuid);
+    let outside = left_out.keys().filter_map(|uuid| environment.packages.get(uuid));
+    direct.chain(outside.flat_map(|package| package.deps.iter().copied())).collect()
+}

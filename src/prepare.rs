@@ -1,0 +1,161 @@
+//! From what the user said to a plan and its key, without starting a process if that can be helped.
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::{Cache, ProjectRecord};
+use crate::config::{Overrides, Settings};
+use crate::environment::{DepotSettings, Depots, Environment, Package, Search};
+use crate::error::Error;
+use crate::julia::{self, JuliaInstall, Version, Wish};
+use crate::key::{Key, KeyInputs};
+use crate::plan::Plan;
+use crate::sysimage::CpuTarget;
+
+/// What the user said about which project and which Julia.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `--project`.
+    pub project: Option<String>,
+    /// `--julia`.
+    pub julia: Option<String>,
+    /// What flags decide.
+    pub overrides: Overrides,
+    /// Whether flags that a build was made with go on to count: they do for every command but `build` itself.
+    pub as_last_built: bool,
+}
+
+/// A project with its Julia, its plan and its key.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The cache.
+    pub cache: Cache,
+    /// The Julia.
+    pub julia: JuliaInstall,
+    /// The project's packages.
+    pub environment: Environment,
+    /// Where packages are installed.
+    pub depots: Depots,
+    /// The settings, with the flags applied.
+    pub settings: Settings,
+    /// What to build.
+    pub plan: Plan,
+    /// Everything that can change the image.
+    pub inputs: KeyInputs,
+    /// The image's name.
+    pub key: Key,
+    /// How the project was last built.
+    pub last_built: Option<ProjectRecord>,
+    /// What to keep with the project, so that other commands make the same plan.
+    pub overrides: Overrides,
+}
+
+impl Prepared {
+    /// Reads everything that decides the image. Starts Julia only when this Julia was not asked before.
+    pub fn new(request: &Request) -> Result<Self, Error> {
+        let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
+        let surroundings = Surroundings::read(&directory);
+        let cache = surroundings.cache()?;
+        let julia = find_julia(request.julia.as_deref(), &directory, &cache)?;
+        let depots = surroundings.depots(&julia.facts.bundled_depots, &julia.facts.version);
+        let files = Search {
+            project: request.project.as_deref(),
+            julia_project: surroundings.julia_project.as_deref(),
+            cwd: &directory,
+            home: surroundings.home.as_deref(),
+            depots: &depots,
+            julia: &julia.facts.version,
+        }
+        .run()?;
+        let environment = Environment::load(&files)?;
+
+        let last_built = cache.project(&environment.project_file);
+        let mut overrides = request.overrides.clone();
+        if let Some(record) = &last_built
+            && request.as_last_built
+            && overrides == Overrides::default()
+        {
+            overrides = record.overrides.clone();
+        }
+        // What the machine looks like where the image is built must not be asked again where it is used.
+        overrides.found_cpu_target.get_or_insert_with(CpuTarget::chosen_here);
+        let settings = Settings::load(environment.project_dir(), &overrides)?;
+        let stdlib = &julia.facts.stdlib;
+        let plan = Plan::new(&environment, &settings, |package| depots.package_dir(package, stdlib))?;
+        let inputs = KeyInputs::collect(&environment, &julia, &plan, settings.workloads.time_limit)?;
+        let key = inputs.key();
+        Ok(Self { cache, julia, environment, depots, settings, plan, inputs, key, last_built, overrides })
+    }
+
+    /// Where a package is installed.
+    pub fn package_dir(&self, package: &Package) -> Option<PathBuf> {
+        self.depots.package_dir(package, &self.julia.facts.stdlib)
+    }
+
+    /// Whether the manifest was made by another Julia than this, in words.
+    pub fn version_warning(&self) -> Option<String> {
+        let made_with = self.environment.manifest.julia_version.as_ref()?;
+        let version = &self.julia.facts.version;
+        ((made_with.major, made_with.minor) != (version.major, version.minor)).then(|| {
+            format!(
+                "{} was made with Julia {made_with} and is used with Julia {version}",
+                self.environment.manifest_file.display()
+            )
+        })
+    }
+}
+
+/// The variables that decide where things are.
+struct Surroundings<'a> {
+    directory: &'a Path,
+    home: Option<PathBuf>,
+    depot_path: Option<std::ffi::OsString>,
+    julia_project: Option<String>,
+}
+
+impl<'a> Surroundings<'a> {
+    fn read(directory: &'a Path) -> Self {
+        Self {
+            directory,
+            home: std::env::home_dir(),
+            depot_path: std::env::var_os("JULIA_DEPOT_PATH"),
+            julia_project: std::env::var("JULIA_PROJECT").ok(),
+        }
+    }
+
+    fn depots(&self, bundled: &[PathBuf], julia: &Version) -> Depots {
+        Depots::from_settings(DepotSettings {
+            variable: self.depot_path.as_deref(),
+            home: self.home.as_deref(),
+            cwd: self.directory,
+            bundled,
+            julia,
+        })
+    }
+
+    fn cache(&self) -> Result<Cache, Error> {
+        // The first depot is the same whatever the Julia: its own depots come last.
+        let depots = self.depots(&[], &Version::new(1, 12, 0));
+        let variable = std::env::var_os("JLSYS_CACHE_DIR").map(PathBuf::from);
+        Ok(Cache::locate(variable, depots.paths().first().map(PathBuf::as_path))?)
+    }
+}
+
+/// The cache that this user's variables name.
+pub fn locate_cache() -> Result<Cache, Error> {
+    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
+    Surroundings::read(&directory).cache()
+}
+
+/// The Julia to use; asks it what it is, unless the cache knows.
+pub fn find_julia(option: Option<&str>, directory: &Path, cache: &Cache) -> Result<JuliaInstall, Error> {
+    let variable = std::env::var("JULIA").ok();
+    let command = julia::discover(Wish { option, variable: variable.as_deref(), directory })?;
+    if let Some(julia) = cache.probed(&command) {
+        return Ok(julia);
+    }
+    let facts = crate::process::block_on(julia::probe(&command)).map_err(Error::Runtime)??;
+    let julia = JuliaInstall { command, facts };
+    // Without it the next start asks again, which is slow and right.
+    let _ = cache.keep_probe(&julia);
+    Ok(julia)
+}

@@ -1,0 +1,39 @@
+//! A command's output, kept within bounds.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+
+/// How much of a command's output is kept, in bytes: enough for any honest test suite, while one that
+/// prints a gigabyte does not fill the disk.
+pub const LOG_LIMIT: u64 = 16 << 20;
+
+/// Copies `output` into a new file at `path` until its end, or until the limit; past that the output is
+/// still read, so that the command is not held up, and its size noted in the last line.
+pub(super) async fn copy(mut output: impl AsyncRead + Unpin, path: &Path) -> io::Result<()> {
+    let mut file = tokio::fs::File::from_std(File::create(path)?);
+    let mut buffer = vec![0; 64 << 10];
+    let (mut kept, mut left_out) = (0_u64, 0_u64);
+    // A full disk must not end the command, and that is what no longer reading its output would do.
+    let mut writable = true;
+    loop {
+        let count = output.read(&mut buffer).await?;
+        if count == 0 {
+            break;
+        }
+        if writable && kept < LOG_LIMIT {
+            writable = file.write_all(&buffer[..count]).await.is_ok();
+            kept += count as u64;
+        } else {
+            left_out += count as u64;
+        }
+    }
+    if left_out > 0 {
+        let note = format!("\n[jlsys: {left_out} more bytes of output are left out]\n");
+        let _ = file.write_all(note.as_bytes()).await;
+    }
+    let _ = file.flush().await;
+    Ok(())
+}

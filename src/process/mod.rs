@@ -1,0 +1,285 @@
+//! The only module that starts processes.
+//!
+//! Everything that jlsys runs is somebody else's code (test suites, packages, compilers), so it may
+//! hang, crash, fill its output or leave children behind. Each command therefore runs under a
+//! *supervisor*: a second `jlsys` process that ends the command's whole family when the command ends,
+//! when its time is up, or when jlsys itself is gone, however it went. What happened comes back as
+//! plain data ([`Finished`]).
+
+mod exec;
+mod log;
+pub mod supervisor;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+pub use exec::replace_with;
+pub use log::LOG_LIMIT;
+
+/// A command that is yet to run: arguments are passed one by one, no shell takes part.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Command {
+    /// What to execute: a path, or a name to look up on `PATH`.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables to set (`Some`) or to remove (`None`) in the inherited environment.
+    pub env: Vec<(OsString, Option<OsString>)>,
+    /// The working folder; the caller's own when absent.
+    pub directory: Option<PathBuf>,
+}
+
+impl Command {
+    /// A command without arguments.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), directory: None }
+    }
+
+    /// Appends one argument.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Appends several arguments.
+    pub fn args<I>(mut self, args: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Sets several variables of the environment.
+    pub fn envs<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        self.env.extend(variables.into_iter().map(|(name, value)| (name.into(), Some(value.into()))));
+        self
+    }
+
+    /// Removes a variable from the environment.
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), None));
+        self
+    }
+
+    /// Sets the working folder.
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    fn to_std(&self) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.program);
+        command.args(&self.args);
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        command
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It exited with this status.
+    Exited(i32),
+    /// This signal, sent by itself or by somebody else, ended it.
+    Killed(i32),
+    /// Its time was up, so it was ended.
+    TimedOut,
+    /// jlsys was told to stop, so it was ended.
+    Interrupted,
+}
+
+impl Ending {
+    /// Whether the command exited with status 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Exited(0)
+    }
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "exited with status {status}"),
+            Self::Killed(number) => match Signal::try_from(*number) {
+                Ok(signal) => write!(f, "was ended by {signal}"),
+                Err(_) => write!(f, "was ended by signal {number}"),
+            },
+            Self::TimedOut => write!(f, "was ended when its time was up"),
+            Self::Interrupted => write!(f, "was interrupted"),
+        }
+    }
+}
+
+/// What is known of a command after it ended.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Finished {
+    /// How it ended.
+    pub ending: Ending,
+    /// Wall-clock time.
+    pub seconds: f64,
+    /// The resident memory of the largest process in the command's family, in bytes.
+    pub peak_memory_bytes: u64,
+}
+
+/// A supervised command could not be started or followed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The program is missing or cannot be executed.
+    #[error("cannot start '{program}': {source}", program = .program.display())]
+    Start {
+        /// What was to be executed.
+        program: PathBuf,
+        /// Why it was not.
+        source: io::Error,
+    },
+    /// The supervisor did not say what became of the command.
+    #[error("lost track of '{program}': its supervisor {status}", program = .program.display())]
+    Lost {
+        /// What was executed.
+        program: PathBuf,
+        /// How the supervisor ended.
+        status: std::process::ExitStatus,
+    },
+}
+
+/// Runs `command` to its end, or for at most `time_limit`, with nothing on its standard input.
+///
+/// Standard output and error go to the file `log` (at most [`LOG_LIMIT`] bytes of them). When the future
+/// is dropped before it is ready, the command and everything that it started are ended first.
+pub async fn run(
+    command: &Command,
+    time_limit: Option<Duration>,
+    log: &Path,
+) -> Result<Finished, ProcessError> {
+    let start_error = |source| ProcessError::Start { program: command.program.clone(), source };
+    let request = supervisor::Request {
+        command: command.clone(),
+        time_limit_seconds: time_limit.map(|limit| limit.as_secs_f64()),
+        log: log.to_owned(),
+    };
+    let request = serde_json::to_vec(&request).map_err(|error| start_error(error.into()))?;
+    let mut child = tokio::process::Command::new(own_executable().map_err(start_error)?)
+        .arg(supervisor::COMMAND)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .map_err(start_error)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        use tokio::io::AsyncWriteExt;
+        stdin.write_all(&request).await.map_err(start_error)?;
+    }
+    let mut supervisor = Supervisor(child);
+    let mut answer = Vec::new();
+    if let Some(mut stdout) = supervisor.0.stdout.take() {
+        use tokio::io::AsyncReadExt;
+        stdout.read_to_end(&mut answer).await.map_err(start_error)?;
+    }
+    let status = supervisor.0.wait().await.map_err(start_error)?;
+    match serde_json::from_slice(&answer) {
+        Ok(supervisor::Answer::Finished(finished)) => Ok(finished),
+        Ok(supervisor::Answer::NotStarted { os_error, message }) => Err(start_error(
+            os_error.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error),
+        )),
+        Err(_) => Err(ProcessError::Lost { program: command.program.clone(), status }),
+    }
+}
+
+/// Waits for work that runs processes.
+pub fn block_on<F: Future>(work: F) -> io::Result<F::Output> {
+    // One thread: what is waited for is other processes. It must also be the thread that starts them, since a
+    // supervisor is told when that thread ends.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(work))
+}
+
+/// Waits for work that runs processes; gives it up when this process is told to stop.
+///
+/// Giving up drops the work, and thereby ends every process that it started. `None` when that happened.
+pub fn block_on_interruptible<F: Future>(work: F) -> io::Result<Option<F::Output>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        Ok(tokio::select! {
+            result = work => Some(result),
+            _ = interrupt.recv() => None,
+            _ = terminate.recv() => None,
+            _ = hangup.recv() => None,
+        })
+    })?
+}
+
+/// The file that the running program came from, also after it was replaced or removed on disk.
+fn own_executable() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    std::env::current_exe()
+}
+
+/// A running supervisor; dropping it makes it end its command, and waits for that.
+struct Supervisor(tokio::process::Child);
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let Some(pid) = self.0.id().and_then(|pid| i32::try_from(pid).ok()) else {
+            return; // It ended and was waited for.
+        };
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        // It needs the grace period at most; past that, nothing here can help it.
+        let patience = supervisor::GRACE_PERIOD + Duration::from_secs(3);
+        let deadline = std::time::Instant::now() + patience;
+        while std::time::Instant::now() < deadline && matches!(self.0.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Finds an executable file by its name on `PATH`, as `execvp` does.
+pub fn find_on_path(name: &OsStr) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| is_executable(file))
+}
+
+/// Whether `file` is a regular file that this user may execute.
+pub fn is_executable(file: &Path) -> bool {
+    file.is_file() && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
+}
+
+fn ending_of(status: std::process::ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ending::Exited(code),
+        (None, Some(signal)) => Ending::Killed(signal),
+        (None, None) => Ending::Exited(-1),
+    }
+}

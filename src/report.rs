@@ -1,0 +1,228 @@
+//! What a build did: printed, kept with the entry, and given as JSON.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::julia::JuliaInstall;
+use crate::key::Key;
+use crate::plan::{LeftOut, Plan, PlannedPackage};
+use crate::workload::{Kind, Outcome, Ran};
+
+/// The version of the JSON documents that commands print.
+pub const SCHEMA: u32 = 1;
+
+/// How much of a plan an image holds: the ladder's rungs, from the top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// All packages and all statements that can be compiled.
+    Full,
+    /// What broke is left out.
+    Reduced,
+    /// The packages, and no statements.
+    Load,
+    /// Nothing: Julia as it comes.
+    Stock,
+}
+
+impl std::fmt::Display for Tier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "full",
+            Self::Reduced => "reduced",
+            Self::Load => "load",
+            Self::Stock => "stock",
+        })
+    }
+}
+
+/// What `build` came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BuildOutcome {
+    /// There was an image already.
+    Hit,
+    /// An image was built.
+    Built,
+    /// No image could be built: stock Julia stays.
+    Fallback,
+}
+
+/// The document that `build --json` prints, and that stays with the entry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What the build came to.
+    pub outcome: BuildOutcome,
+    /// How much the image holds.
+    pub tier: Tier,
+    /// The image's name.
+    pub key: Key,
+    /// The image.
+    pub image: Option<PathBuf>,
+    /// The startup package, on the tier of that name; no tier of this version has one.
+    pub startup: Option<PathBuf>,
+    /// The project file that it was built for first.
+    pub project: PathBuf,
+    /// Which packages are in the image.
+    pub packages: Packages,
+    /// What became of the statements.
+    pub statements: StatementCounts,
+    /// What each workload did.
+    pub workloads: Vec<WorkloadReport>,
+    /// What took how long, in order.
+    pub phases: Vec<PhaseReport>,
+    /// The peak memory of the largest process, in bytes.
+    pub peak_memory_bytes: u64,
+    /// The Julia it was built with.
+    pub julia: JuliaReport,
+    /// The image's size in bytes.
+    pub image_bytes: u64,
+    /// What the user should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Which packages are in an image, and which are not.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Packages {
+    /// In the image, dependencies before dependents.
+    pub included: Vec<PlannedPackage>,
+    /// Not in it.
+    pub dropped: Vec<DroppedPackage>,
+}
+
+/// A package that is not in the image.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DroppedPackage {
+    /// Its name.
+    pub name: String,
+    /// Its identity.
+    pub uuid: crate::environment::Uuid,
+    /// Why, as a sentence without its end.
+    pub reason: String,
+    /// Whether settings asked for it, or the plan does so by default; if not, something is broken.
+    pub chosen: bool,
+}
+
+impl From<&LeftOut> for DroppedPackage {
+    fn from(left_out: &LeftOut) -> Self {
+        Self {
+            name: left_out.name.clone(),
+            uuid: left_out.uuid,
+            reason: left_out.reason.to_string(),
+            chosen: left_out.reason.is_chosen(),
+        }
+    }
+}
+
+/// What became of the statements.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementCounts {
+    /// Lines in all traces.
+    pub traced: u64,
+    /// Different statements that another process can replay.
+    pub kept: u64,
+    /// Of those, compiled into the image.
+    pub compiled: u64,
+    /// Of those, refused by Julia when replayed.
+    pub rejected: u64,
+    /// Left out because an image with them does not work.
+    pub left_out: u64,
+    /// Why lines were not kept.
+    pub dropped: BTreeMap<String, u64>,
+    /// Kept statements by the package that owns them.
+    pub by_package: BTreeMap<String, u64>,
+}
+
+/// What a workload did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WorkloadReport {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// How it went.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub seconds: f64,
+    /// The lines that it traced.
+    pub statements: u64,
+    /// What it printed, where that was kept.
+    pub log: Option<PathBuf>,
+}
+
+impl WorkloadReport {
+    /// The report of a workload that traced `statements` lines.
+    pub fn new(ran: &Ran, statements: u64) -> Self {
+        Self {
+            name: ran.name.clone(),
+            kind: ran.kind,
+            outcome: ran.outcome,
+            seconds: ran.seconds,
+            statements,
+            log: Some(ran.log.clone()),
+        }
+    }
+}
+
+/// How long a phase took.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PhaseReport {
+    /// The phase.
+    pub name: String,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+/// The Julia that an image was built with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JuliaReport {
+    /// Its version.
+    pub version: String,
+    /// What was started.
+    pub command: PathBuf,
+}
+
+impl Report {
+    /// The report of a build that has not done anything yet.
+    pub fn new(key: Key, project: PathBuf, plan: &Plan, julia: &JuliaInstall) -> Self {
+        let mut report = Self {
+            schema: SCHEMA,
+            outcome: BuildOutcome::Built,
+            tier: Tier::Full,
+            key,
+            image: None,
+            startup: None,
+            project,
+            packages: Packages::default(),
+            statements: StatementCounts::default(),
+            workloads: Vec::new(),
+            phases: Vec::new(),
+            peak_memory_bytes: 0,
+            julia: JuliaReport {
+                version: julia.facts.version.to_string(),
+                command: julia.command.clone(),
+            },
+            image_bytes: 0,
+            warnings: Vec::new(),
+        };
+        report.set_plan(plan);
+        report
+    }
+
+    /// Takes over what a plan, perhaps a smaller one than before, has in it.
+    pub fn set_plan(&mut self, plan: &Plan) {
+        self.packages = Packages {
+            included: plan.packages.clone(),
+            dropped: plan.left_out.iter().map(DroppedPackage::from).collect(),
+        };
+    }
+
+    /// Notes that a process needed this much memory.
+    pub fn saw_memory(&mut self, bytes: u64) {
+        self.peak_memory_bytes = self.peak_memory_bytes.max(bytes);
+    }
+}

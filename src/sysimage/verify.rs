@@ -1,0 +1,81 @@
+//! Trying an image in a fresh process before anybody depends on it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::environment::Uuid;
+use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
+use crate::plan::Plan;
+use crate::process::{self, Finished, ProcessError};
+
+/// Loading from an image takes seconds even where packages have much to initialise.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// An image does not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// Julia could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The inputs could not be written.
+    #[error("cannot write the list of packages: {0}")]
+    Inputs(#[from] io::Error),
+    /// Some packages do not work when they come from the image.
+    #[error("{} do not work from the image; Julia's output is in {}", count(.failed.len()), .log.display())]
+    Packages {
+        /// The packages, each with the reason.
+        failed: BTreeMap<Uuid, String>,
+        /// Julia's output.
+        log: PathBuf,
+    },
+    /// Julia does not run with the image.
+    #[error("Julia {} when started with the image; its output is in {}", .finished.ending, .log.display())]
+    DoesNotRun {
+        /// How it went.
+        finished: Finished,
+        /// Julia's output.
+        log: PathBuf,
+    },
+}
+
+fn count(packages: usize) -> String {
+    if packages == 1 { "one package does".to_owned() } else { format!("{packages} packages") }
+}
+
+/// Starts a Julia with `image` and checks that every package of the plan comes from it, at the manifest's version, and
+/// that a small program runs.
+pub async fn verify(
+    julia: &JuliaInstall,
+    project_file: &Path,
+    drivers: &Path,
+    plan: &Plan,
+    image: &Path,
+    folder: &Path,
+    log: &Path,
+) -> Result<Finished, VerifyError> {
+    let packages = folder.join("verify-packages");
+    let results = folder.join("verify-results");
+    write_packages(&packages, plan.packages.iter().map(|package| (package.uuid, package.name.as_str())))?;
+    let mut option = std::ffi::OsString::from("--sysimage=");
+    option.push(image);
+    let command = julia
+        .command(project_file)
+        .arg(option)
+        .arg(Driver::VERIFY.path_in(drivers))
+        .args([&packages, &results]);
+    let finished = process::run(&command, Some(PATIENCE), log).await?;
+    let PackageResults { mut failed, unfinished, program_ran, .. } = PackageResults::read(&results);
+    if let Some(package) = unfinished {
+        failed.insert(package, format!("Julia {} while loading it from the image", finished.ending));
+    }
+    if !failed.is_empty() {
+        return Err(VerifyError::Packages { failed, log: log.to_owned() });
+    }
+    if !finished.ending.is_success() || !program_ran {
+        return Err(VerifyError::DoesNotRun { finished, log: log.to_owned() });
+    }
+    Ok(finished)
+}

@@ -1,0 +1,77 @@
+//! Loading the packages: the first workload, and the one whose result all others need.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::{Kind, Outcome, Ran, Runner};
+use crate::environment::Uuid;
+use crate::julia::{Driver, PackageResults, write_packages};
+use crate::plan::PlannedPackage;
+use crate::process::{self, ProcessError};
+
+/// How often loading starts again after a package that ended the whole process. Each round leaves one package out; more
+/// than a few of that kind in one environment is a broken Julia rather than a broken package.
+const ROUNDS: usize = 5;
+
+/// What loading the packages showed.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The workload as it is reported.
+    pub ran: Ran,
+    /// The packages that do not load, with the reason.
+    pub failed: BTreeMap<Uuid, String>,
+}
+
+/// Loading could not be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Julia could not be started.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The list of packages could not be written.
+    #[error("cannot write the list of packages: {0}")]
+    List(io::Error),
+}
+
+/// Loads every package in a fresh Julia, which precompiles those that are not yet, and traces what that compiles.
+pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Loaded, LoadError> {
+    let list = runner.traces.join("load-packages");
+    let results_file = runner.traces.join("load-results");
+    let trace = runner.traces.join("load.jl");
+    let log = runner.logs.join("load.log");
+    let mut ran = Ran {
+        name: "load".to_owned(),
+        kind: Kind::Load,
+        outcome: Outcome::Ok,
+        seconds: 0.0,
+        peak_memory_bytes: 0,
+        trace: trace.clone(),
+        log: log.clone(),
+    };
+    let mut failed = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        let remaining = packages.iter().filter(|package| !failed.contains_key(&package.uuid));
+        write_packages(&list, remaining.map(|package| (package.uuid, package.name.as_str())))
+            .map_err(LoadError::List)?;
+        let mut option = std::ffi::OsString::from("--trace-compile=");
+        option.push(&trace);
+        let command = runner.julia.command(runner.project_file);
+        let command = command.arg(option).arg(Driver::LOAD.path_in(runner.drivers)).arg(&list).arg(&results_file);
+        let finished = process::run(&command, Some(runner.time_limit), &log).await?;
+        let results = PackageResults::read(&results_file);
+        ran.outcome = finished.ending.into();
+        ran.seconds += finished.seconds;
+        ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
+        failed.extend(results.failed);
+        match results.unfinished {
+            Some(package) if !finished.ending.is_success() => {
+                failed.insert(package, format!("Julia {} while loading it", finished.ending));
+            }
+            _ => break,
+        }
+    }
+    if ran.outcome == Outcome::Ok && !failed.is_empty() {
+        ran.outcome = Outcome::Failed;
+    }
+    Ok(Loaded { ran, failed })
+}

@@ -1,0 +1,97 @@
+//! Code that is run to see what gets compiled.
+
+mod capacity;
+mod load;
+mod runner;
+mod select;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::Uuid;
+use crate::file::Sha256Digest;
+
+pub use capacity::Capacity;
+pub use load::{LoadError, Loaded, load};
+pub use runner::{Outcome, Ran, Runner};
+pub use select::{SelectError, select};
+
+/// The kinds of workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Loading every package.
+    Load,
+    /// A package's own test suite.
+    Tests,
+    /// A script of the project.
+    Scripts,
+}
+
+impl Kind {
+    /// All kinds, in the order in which they are reported.
+    pub const ALL: &'static [Self] = &[Self::Load, Self::Tests, Self::Scripts];
+
+    /// How a workload of this kind is called in a sentence.
+    pub fn of(self, name: &str) -> String {
+        match self {
+            Self::Load => "loading the packages".to_owned(),
+            Self::Tests => format!("tests of {name}"),
+            Self::Scripts => name.to_owned(),
+        }
+    }
+}
+
+/// Code that is run to see what gets compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Workload {
+    /// Loading every package.
+    Load,
+    /// A package's own test suite.
+    Tests(TestSuite),
+    /// A script of the project.
+    Script(Script),
+}
+
+/// A package's own test suite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestSuite {
+    /// The package's name.
+    pub package: String,
+    /// The package.
+    pub uuid: Uuid,
+    /// The package's folder; `test/runtests.jl` is in it.
+    pub folder: PathBuf,
+}
+
+/// A script of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// The file relative to the project's folder.
+    pub name: PathBuf,
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub sha256: Sha256Digest,
+}
+
+impl Workload {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Load => Kind::Load,
+            Self::Tests(_) => Kind::Tests,
+            Self::Script(_) => Kind::Scripts,
+        }
+    }
+
+    /// Its name: the package or the script; unique within its kind.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Load => "load".to_owned(),
+            Self::Tests(suite) => suite.package.clone(),
+            Self::Script(script) => script.name.display().to_string(),
+        }
+    }
+}

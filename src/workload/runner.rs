@@ -1,0 +1,189 @@
+//! Running workloads, several at once.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::{Kind, Script, TestSuite, Workload};
+use crate::julia::{Driver, JuliaInstall};
+use crate::process::{self, Command, Ending, Finished, ProcessError};
+
+/// How a workload went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It ran to its end.
+    Ok,
+    /// It ended with an error, as a test suite with a failing test does.
+    Failed,
+    /// It was ended when its time was up.
+    Timeout,
+    /// A signal ended it.
+    Crashed,
+}
+
+impl From<Ending> for Outcome {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Exited(0) => Self::Ok,
+            Ending::Exited(_) => Self::Failed,
+            Ending::TimedOut => Self::Timeout,
+            Ending::Killed(_) | Ending::Interrupted => Self::Crashed,
+        }
+    }
+}
+
+/// A workload that was run.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The workload's name.
+    pub name: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// How it went.
+    pub outcome: Outcome,
+    /// Wall-clock time.
+    pub seconds: f64,
+    /// Peak memory of its largest process, in bytes.
+    pub peak_memory_bytes: u64,
+    /// What it was seen to compile. It may be cut short, and the file may be missing when nothing was seen.
+    pub trace: PathBuf,
+    /// What it printed.
+    pub log: PathBuf,
+}
+
+/// Runs workloads.
+pub struct Runner<'a> {
+    /// The Julia to run them with.
+    pub julia: &'a JuliaInstall,
+    /// The project file.
+    pub project_file: &'a Path,
+    /// The folder with jlsys's drivers.
+    pub drivers: &'a Path,
+    /// The folder that takes traces.
+    pub traces: &'a Path,
+    /// The folder that takes logs.
+    pub logs: &'a Path,
+    /// How long each may run.
+    pub time_limit: Duration,
+    /// How many run at once.
+    pub jobs: usize,
+}
+
+impl Runner<'_> {
+    /// Runs test suites and scripts; the results are in the workloads' order. `on_start` and `on_end` hear of each.
+    ///
+    /// Loading is not run here, but by [`crate::workload::load`]: whatever else runs needs its result.
+    pub async fn run(
+        &self,
+        workloads: &[Workload],
+        on_start: impl Fn(&Workload),
+        on_end: impl Fn(&Ran),
+    ) -> Result<Vec<Ran>, ProcessError> {
+        let turns = Semaphore::new(self.jobs);
+        let (on_start, on_end, turns) = (&on_start, &on_end, &turns);
+        let running = workloads.iter().filter(|workload| workload.kind() != Kind::Load).map(|workload| async move {
+            // Nobody closes the semaphore, so there is always a turn to wait for.
+            let _turn = turns.acquire().await;
+            on_start(workload);
+            let ran = self.run_one(workload).await?;
+            on_end(&ran);
+            Ok(ran)
+        });
+        futures_util::future::try_join_all(running).await
+    }
+
+    async fn run_one(&self, workload: &Workload) -> Result<Ran, ProcessError> {
+        let name = workload.name();
+        let file_name = file_name(workload.kind(), &name);
+        let trace = self.traces.join(&file_name).with_added_extension("jl");
+        let log = self.logs.join(&file_name).with_added_extension("log");
+        // Test suites write temporary files; those of one that is ended early go with the folder.
+        let temporary = tempfile::Builder::new().prefix("jlsys-").tempdir().ok();
+        let in_temporary = |command: Command| match &temporary {
+            Some(folder) => command.env("TMPDIR", folder.path()),
+            None => command,
+        };
+        let finished = match workload {
+            Workload::Tests(suite) => self.run_tests(suite, &trace, &log, in_temporary).await?,
+            Workload::Script(script) => {
+                process::run(&in_temporary(self.script_command(script, &trace)), Some(self.time_limit), &log).await?
+            }
+            Workload::Load => unreachable!("loading has a runner of its own"),
+        };
+        let outcome = match Outcome::from(finished.ending) {
+            Outcome::Failed if says_signal(&log) => Outcome::Crashed,
+            outcome => outcome,
+        };
+        let Finished { seconds, peak_memory_bytes, .. } = finished;
+        Ok(Ran { name, kind: workload.kind(), outcome, seconds, peak_memory_bytes, trace, log })
+    }
+
+    async fn run_tests(
+        &self,
+        suite: &TestSuite,
+        trace: &Path,
+        log: &Path,
+        prepare: impl Fn(Command) -> Command,
+    ) -> Result<Finished, ProcessError> {
+        let in_sandbox = self
+            .julia
+            .command(self.project_file)
+            .arg(Driver::TEST.path_in(self.drivers))
+            .arg(&suite.package)
+            .arg(trace)
+            .args(self.julia.differences().test_arguments())
+            .envs(self.julia.differences().pkg_variables());
+        let finished = process::run(&prepare(in_sandbox), Some(self.time_limit), log).await?;
+        let was_made = trace.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        if was_made || finished.ending.is_success() {
+            return Ok(finished);
+        }
+        // No sandbox: its test dependencies are not to be had, or Pkg cannot make one for this package. Many suites run
+        // in the project as well. The first log stays beside the second.
+        let _ = std::fs::rename(log, log.with_extension("sandbox.log"));
+        let left = self.time_limit.saturating_sub(Duration::from_secs_f64(finished.seconds));
+        let tests = suite.folder.join("test");
+        let direct = self.traced(trace).arg("runtests.jl").directory(tests);
+        let second = process::run(&prepare(direct), Some(left), log).await?;
+        Ok(Finished {
+            ending: second.ending,
+            seconds: finished.seconds + second.seconds,
+            peak_memory_bytes: finished.peak_memory_bytes.max(second.peak_memory_bytes),
+        })
+    }
+
+    fn script_command(&self, script: &Script, trace: &Path) -> Command {
+        let folder = script.path.parent().unwrap_or(Path::new("/"));
+        self.traced(trace).arg(&script.path).directory(folder)
+    }
+
+    fn traced(&self, trace: &Path) -> Command {
+        let mut option = std::ffi::OsString::from("--trace-compile=");
+        option.push(trace);
+        self.julia.command(self.project_file).arg(option)
+    }
+}
+
+/// A file name for a workload: its kind keeps a package and a script of one name apart.
+fn file_name(kind: Kind, name: &str) -> String {
+    let kind = match kind {
+        Kind::Load => "load",
+        Kind::Tests => "tests",
+        Kind::Scripts => "script",
+    };
+    let safe: String =
+        name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-') { c } else { '.' }).collect();
+    format!("{kind}-{safe}")
+}
+
+/// `Pkg.test` turns a signal that ended the tests into an error of its own; its words have been these since Julia 1.4
+/// (`Operations.test` in Pkg.jl).
+fn says_signal(log: &Path) -> bool {
+    std::fs::read(log).is_ok_and(|text| {
+        let end = &text[text.len().saturating_sub(4096)..];
+        String::from_utf8_lossy(end).contains("(received signal: ")
+    })
+}

@@ -1,0 +1,78 @@
+//! Which workloads a project has.
+
+use std::path::{Path, PathBuf};
+
+use super::{Kind, Script, TestSuite, Workload};
+use crate::config::WorkloadSettings;
+use crate::environment::{Environment, Package};
+use crate::file::Sha256Digest;
+
+/// A workload that the settings name cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SelectError {
+    /// A script cannot be read.
+    #[error("cannot read '{}', which workloads.scripts names: {source}", .script.display())]
+    Script {
+        /// The file.
+        script: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The workloads of a project, in the order in which they are reported.
+///
+/// A package whose folder is not there, or that has no `test/runtests.jl`, has no test suite.
+pub fn select(
+    environment: &Environment,
+    settings: &WorkloadSettings,
+    package_folder: impl Fn(&Package) -> Option<PathBuf>,
+) -> Result<Vec<Workload>, SelectError> {
+    let mut workloads = Vec::new();
+    if settings.kinds.contains(&Kind::Load) {
+        workloads.push(Workload::Load);
+    }
+    if settings.kinds.contains(&Kind::Tests) {
+        let tested = environment.direct_dependencies().into_iter().chain(environment.project_package());
+        let tested = tested.filter(|package| !settings.skip_tests.contains(&package.name));
+        workloads.extend(tested.filter_map(|package| test_suite(package, &package_folder)));
+    }
+    if settings.kinds.contains(&Kind::Scripts) {
+        let folder = environment.project_dir();
+        for name in script_names(folder, settings) {
+            workloads.push(script(folder, name)?);
+        }
+    }
+    Ok(workloads)
+}
+
+fn test_suite(package: &Package, package_folder: impl Fn(&Package) -> Option<PathBuf>) -> Option<Workload> {
+    let folder = package_folder(package)?;
+    folder.join("test/runtests.jl").is_file().then(|| {
+        Workload::Tests(TestSuite { package: package.name.clone(), uuid: package.uuid, folder })
+    })
+}
+
+fn script_names(folder: &Path, settings: &WorkloadSettings) -> Vec<PathBuf> {
+    settings.scripts.clone().unwrap_or_else(|| conventional_scripts(folder))
+}
+
+/// `precompile*.jl` in the project's folder: the name that PackageCompiler's manual and the VS Code task use.
+fn conventional_scripts(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let is_conventional = |name: &str| name.starts_with("precompile") && name.ends_with(".jl");
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let mut names: Vec<PathBuf> =
+        names.filter(|name| name.to_str().is_some_and(is_conventional)).map(PathBuf::from).collect();
+    names.sort();
+    names
+}
+
+fn script(folder: &Path, name: PathBuf) -> Result<Workload, SelectError> {
+    let path = folder.join(&name);
+    match Sha256Digest::of_file(&path) {
+        Ok(sha256) => Ok(Workload::Script(Script { name, path, sha256 })),
+        Err(source) => Err(SelectError::Script { script: path, source }),
+    }
+}
