@@ -3,4 +3,5 @@
 //! The modules follow the way of the data; `docs/how-it-works.md` tells the same story in prose.
 
 pub mod environment;
+pub mod julia;
 pub mod trace;
