@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::environment::one_line;
 use crate::sysimage::CpuTarget;
+use crate::toml_error::TomlError;
 use crate::workload::Kind;
 
 /// The name of the settings file.
@@ -136,8 +136,8 @@ impl Settings {
 
     fn parse(text: &str, file: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
         let content: File = toml::from_str(text).map_err(|error| {
-            let (place, problem) = one_line(file, text, &error);
-            ConfigError::Invalid { place, problem }
+            let TomlError { line, column, problem } = TomlError::new(text, &error);
+            ConfigError::Invalid { place: format!("{}:{line}:{column}", file.display()), problem }
         })?;
         let is_compile_option = |argument: &str| {
             COMPILE_OPTIONS.iter().any(|option| match argument.strip_prefix(option) {

@@ -58,6 +58,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The disk that the cache is on is full.
+    #[error("the disk is full: make room, or set JLSYS_CACHE_DIR to a folder on another disk (writing {})", .0.display())]
+    DiskFull(PathBuf),
     /// The working folder is gone.
     #[error("the working folder cannot be read: {0}")]
     WorkingFolder(std::io::Error),

@@ -139,12 +139,12 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
     }
 
     /// The last attempt failed. `wrote_image` tells whether it came so far as to write an image, which is what costs;
-    /// `dependents` gives the packages that depend on one.
+    /// `dependents` gives the packages that depend on one, each with that one's name.
     pub fn failed(
         &mut self,
         failure: Failure<Owner>,
         wrote_image: bool,
-        dependents: impl Fn(Uuid) -> Vec<Uuid>,
+        dependents: impl Fn(Uuid) -> Vec<(Uuid, String)>,
     ) {
         if wrote_image {
             self.images += 1;
@@ -234,7 +234,7 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
     }
 
     /// Leaves a culprit out that a search has found, and goes on with all the others.
-    fn settle(&mut self, dependents: impl Fn(Uuid) -> Vec<Uuid>) {
+    fn settle(&mut self, dependents: impl Fn(Uuid) -> Vec<(Uuid, String)>) {
         match self.search {
             Search::Owners(bounds) => {
                 if let Some(culprit) = bounds.culprit() {
@@ -255,9 +255,9 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
         }
     }
 
-    fn leave_out(&mut self, uuid: Uuid, reason: LeftOutReason, dependents: impl Fn(Uuid) -> Vec<Uuid>) {
-        for dependent in dependents(uuid) {
-            self.packages_out.entry(dependent).or_insert(LeftOutReason::DependsOnBroken(uuid));
+    fn leave_out(&mut self, uuid: Uuid, reason: LeftOutReason, dependents: impl Fn(Uuid) -> Vec<(Uuid, String)>) {
+        for (dependent, name) in dependents(uuid) {
+            self.packages_out.entry(dependent).or_insert(LeftOutReason::DependsOnBroken(name));
         }
         self.packages_out.insert(uuid, reason);
         self.packages.retain(|package| !self.packages_out.contains_key(package));

@@ -2,6 +2,23 @@
 //!
 //! The modules follow the way of the data; `docs/how-it-works.md` tells the same story in prose.
 
+pub mod cache;
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod environment;
+pub mod error;
+pub mod fallback;
+pub mod file;
 pub mod julia;
+pub mod key;
+pub mod pipeline;
+pub mod plan;
+pub mod prepare;
+pub mod process;
+pub mod progress;
+pub mod report;
+pub mod sysimage;
+mod toml_error;
 pub mod trace;
+pub mod workload;

@@ -63,14 +63,16 @@ pub enum LeftOutReason {
     DoesNotLoad(String),
     /// An image with it cannot be built or does not work.
     Breaks(String),
-    /// It depends on a package that breaks.
-    DependsOnBroken(Uuid),
+    /// It depends on this package, which breaks.
+    DependsOnBroken(String),
+    /// Nothing that a user can name loads it, and by itself it does not load; as with packages for other systems.
+    NotForHere(String),
 }
 
 impl LeftOutReason {
-    /// Whether somebody chose this; if not, it is a fault to warn of.
+    /// Whether this is as it should be; if not, it is a fault to warn of.
     pub fn is_chosen(&self) -> bool {
-        matches!(self, Self::Path | Self::Excluded | Self::DependsOn(_))
+        matches!(self, Self::Path | Self::Excluded | Self::DependsOn(_) | Self::NotForHere(_))
     }
 }
 
@@ -82,7 +84,8 @@ impl std::fmt::Display for LeftOutReason {
             Self::DependsOn(other) => write!(f, "it depends on {other}, which is left out"),
             Self::DoesNotLoad(error) => write!(f, "it does not load: {error}"),
             Self::Breaks(what) => f.write_str(what),
-            Self::DependsOnBroken(uuid) => write!(f, "it depends on the package {uuid}, which is left out"),
+            Self::DependsOnBroken(other) => write!(f, "it depends on {other}, which breaks"),
+            Self::NotForHere(error) => write!(f, "nothing loads it, and by itself it does not load: {error}"),
         }
     }
 }
@@ -134,15 +137,16 @@ impl Plan {
         })
     }
 
-    /// This plan without some packages and, each with its reason, what is then left out too.
-    pub fn without(mut self, reasons: BTreeMap<Uuid, LeftOutReason>) -> Self {
-        for (uuid, reason) in reasons {
-            if let Some(index) = self.packages.iter().position(|package| package.uuid == uuid) {
-                let package = self.packages.remove(index);
-                self.left_out.push(LeftOut { name: package.name, uuid, reason });
-            }
-        }
-        self
+    /// This plan without some packages, each with the reason.
+    pub fn without(&self, reasons: &BTreeMap<Uuid, LeftOutReason>) -> Self {
+        let mut smaller = self.clone();
+        smaller.packages.retain(|package| !reasons.contains_key(&package.uuid));
+        let gone = self.packages.iter().filter_map(|package| {
+            let reason = reasons.get(&package.uuid)?.clone();
+            Some(LeftOut { name: package.name.clone(), uuid: package.uuid, reason })
+        });
+        smaller.left_out.extend(gone);
+        smaller
     }
 }
 

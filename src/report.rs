@@ -1,7 +1,7 @@
 //! What a build did: printed, kept with the entry, and given as JSON.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,21 @@ pub struct Report {
     pub julia: JuliaReport,
     /// The image's size in bytes.
     pub image_bytes: u64,
+    /// What the user should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// The document that `trace --json` prints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TraceReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What became of the lines that were traced.
+    pub statements: StatementCounts,
+    /// What each workload did.
+    pub workloads: Vec<WorkloadReport>,
+    /// What took how long, in order.
+    pub phases: Vec<PhaseReport>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -219,6 +234,20 @@ impl Report {
             included: plan.packages.clone(),
             dropped: plan.left_out.iter().map(DroppedPackage::from).collect(),
         };
+    }
+
+    /// Changes every path within the folder `from` to the same within `to`: logs move with the entry they belong to.
+    pub fn relocate(&mut self, from: &Path, to: &Path) {
+        for log in self.workloads.iter_mut().filter_map(|workload| workload.log.as_mut()) {
+            if let Ok(rest) = log.strip_prefix(from) {
+                *log = to.join(rest);
+            }
+        }
+        let (from, to) = (from.display().to_string(), to.display().to_string());
+        let reasons = self.packages.dropped.iter_mut().map(|package| &mut package.reason);
+        for text in self.warnings.iter_mut().chain(reasons) {
+            *text = text.replace(&from, &to);
+        }
     }
 
     /// Notes that a process needed this much memory.

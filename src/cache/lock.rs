@@ -16,19 +16,15 @@ pub struct BuildLock {
 }
 
 impl Cache {
-    /// Takes the right to build `key`. Calls `on_wait` once if somebody else has it, and waits until it is free.
-    pub fn lock(&self, key: &Key, on_wait: impl FnOnce()) -> Result<BuildLock, CacheError> {
+    /// Takes the right to build `key`; `None` while somebody else has it.
+    pub fn try_lock(&self, key: &Key) -> Result<Option<BuildLock>, CacheError> {
         let path = self.folder("locks").join(key.to_string());
-        let file = open_private(&path).map_err(|source| CacheError::Write { path: path.clone(), source })?;
+        let file = open_private(&path).map_err(|source| CacheError::Write { path, source })?;
         match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                on_wait();
-                file.lock().map_err(|source| CacheError::Write { path, source })?;
-            }
-            Err(TryLockError::Error(_)) => return Ok(BuildLock { _file: None }),
+            Ok(()) => Ok(Some(BuildLock { _file: Some(file) })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(_)) => Ok(Some(BuildLock { _file: None })),
         }
-        Ok(BuildLock { _file: Some(file) })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! images/KEY/     entry.json (what `run` needs), key.json, report.json, statements.jl, logs/, sys.so
+//! failures/KEY/   report.json and logs/ of a build that came to nothing
 //! projects/       which entry a project used last, and with which flags
 //! probes/         what each Julia said of itself
 //! locks/          one file a key: who builds it
@@ -11,6 +12,7 @@
 //! Looking an entry up takes no lock and writes nothing. An entry appears by one rename, complete or not at all.
 
 mod entry;
+mod failures;
 mod lock;
 mod probes;
 mod project;
@@ -85,7 +87,7 @@ impl Cache {
 
     /// Makes the cache's folders, private to this user, and checks that nobody else can write to them.
     pub fn prepare(&self) -> Result<(), CacheError> {
-        for name in ["", "images", "projects", "probes", "locks", "tmp"] {
+        for name in ["", "images", "failures", "projects", "probes", "locks", "tmp"] {
             let folder = self.folder(name);
             create_private(&folder).map_err(|source| CacheError::Write { path: folder.clone(), source })?;
             trust::check(&folder)

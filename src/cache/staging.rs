@@ -67,7 +67,7 @@ impl Staging {
     pub fn commit(self, cache: &Cache, inputs: &KeyInputs, report: &mut Report) -> Result<Entry, CacheError> {
         let key = inputs.key();
         let target = cache.entry_folder(&key);
-        let commit = || -> io::Result<()> {
+        let mut commit = || -> io::Result<()> {
             let image = self.image();
             let image = if image.exists() {
                 set_mode(&image, 0o600)?;
@@ -77,7 +77,9 @@ impl Staging {
             } else {
                 None
             };
+            report.relocate(&self.entry(), &target);
             report.image = image.as_ref().map(|image| target.join(&image.name));
+            report.image_bytes = image.as_ref().map_or(0, |image| image.stamp.size);
             let header = EntryHeader {
                 format: FORMAT,
                 key,
@@ -87,7 +89,7 @@ impl Staging {
                 created: Timestamp::now(),
             };
             Entry::write(&self.entry(), &header, inputs, report)?;
-            cache_set_aside(&target, self.folder.path())?;
+            set_aside(&target, self.folder.path())?;
             std::fs::rename(self.entry(), &target)
         };
         commit().map_err(|source| CacheError::Write { path: target.clone(), source })?;
@@ -106,7 +108,7 @@ impl Drop for Staging {
 }
 
 /// Moves a damaged entry into the build's folder, to be removed with it: a folder that is not empty cannot be renamed over.
-fn cache_set_aside(target: &Path, folder: &Path) -> io::Result<()> {
+fn set_aside(target: &Path, folder: &Path) -> io::Result<()> {
     match std::fs::rename(target, folder.join("replaced")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 use super::error::EnvironmentError;
+use crate::toml_error::TomlError;
 
 /// The table that a file holds.
 pub(super) fn read(file: &Path) -> Result<Table, EnvironmentError> {
@@ -19,23 +20,9 @@ pub(super) fn read(file: &Path) -> Result<Table, EnvironmentError> {
 
 /// The table that `text`, the content of `file`, holds.
 pub(super) fn parse(file: &Path, text: &str) -> Result<Table, EnvironmentError> {
-    toml::from_str(text).map_err(|error: toml::de::Error| {
-        // The parser's own message shows the line and points at it, over several lines.
-        let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        let before = &text.as_bytes()[..start];
-        let line_start = before
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |i| i + 1);
-        EnvironmentError::Toml {
-            file: file.to_owned(),
-            line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
-            column: String::from_utf8_lossy(&before[line_start..])
-                .chars()
-                .count()
-                + 1,
-            problem: error.message().to_owned(),
-        }
+    toml::from_str(text).map_err(|error| {
+        let TomlError { line, column, problem } = TomlError::new(text, &error);
+        EnvironmentError::Toml { file: file.to_owned(), line, column, problem }
     })
 }
 

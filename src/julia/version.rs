@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// A Julia `VersionNumber` without its build part.
 ///
 /// The build part (`+0.x64`) says how a release was made, not which one it is, so it is read and dropped.
@@ -38,6 +40,18 @@ impl Version {
     /// `MAJOR.MINOR`, as it stands in `Manifest-v1.11.toml` and `environments/v1.11`.
     pub fn major_minor(&self) -> String {
         format!("{}.{}", self.major, self.minor)
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -7,7 +7,7 @@ mod verify;
 
 pub use cpu::{CpuTarget, HostCpu};
 pub use link::{LinkError, Linker};
-pub use object::{ObjectError, ObjectInputs, Replay, write_object};
+pub use object::{ObjectError, ObjectInputs, Replay, Stage, write_object};
 pub use verify::{VerifyError, verify};
 
 /// The file name of an image: what Julia's own is called, with the platform's ending.

@@ -18,20 +18,25 @@ pub struct Capacity {
 impl Capacity {
     /// Asks the system. Both figures respect the control group's limits, which in a container are what counts.
     pub fn detect() -> Self {
-        let mut system = System::new();
-        system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-        let host = system.available_memory();
-        let memory = match system.cgroup_limits() {
-            Some(limits) if limits.total_memory > 0 => host.min(limits.free_memory),
-            _ => host,
-        };
-        Self { cores: std::thread::available_parallelism().map_or(1, Into::into), memory }
+        let cores = std::thread::available_parallelism().map_or(1, Into::into);
+        // Where the system does not say, as many as there are cores is what everybody else would do.
+        Self { cores, memory: available_memory().unwrap_or(u64::MAX) }
     }
 
     /// How many workloads to run at once; at least one.
     pub fn jobs(self) -> usize {
         let by_memory = usize::try_from(self.memory / MEMORY_PER_WORKLOAD).unwrap_or(usize::MAX);
         self.cores.min(by_memory).max(1)
+    }
+}
+
+fn available_memory() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let host = system.available_memory();
+    match system.cgroup_limits() {
+        Some(limits) if limits.total_memory > 0 => Some(host.min(limits.free_memory)),
+        _ => Some(host),
     }
 }
 

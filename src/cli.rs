@@ -1,0 +1,244 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Overrides;
+use crate::prepare::Request;
+use crate::progress::Verbosity;
+use crate::sysimage::CpuTarget;
+
+/// Gives every Julia project a sysimage: Julia starts with the project's packages and their compiled methods in place.
+///
+/// `jlsys build` makes the image, `jlsys run` starts Julia with it. When an image cannot be built, or no longer fits the
+/// project, Julia starts as it always did.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build the sysimage of a project, or find that there is one
+    Build(BuildArgs),
+    /// Start Julia with the project's sysimage, or plain Julia when there is none
+    Run(RunArgs),
+    /// Say whether there is a current sysimage, and if not, why
+    Status(StatusArgs),
+    /// Print the sysimage's path, as for `julia -J "$(jlsys path)"`
+    Path(PathArgs),
+    /// Run the workloads alone and show what they compile
+    Trace(TraceArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which project, with which Julia.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TargetArgs {
+    /// The project: a folder, a project file, or an environment's name such as `@v1.10` (by default JULIA_PROJECT, else
+    /// the project around the working folder)
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<String>,
+    /// The Julia: a path, a name on PATH, or a juliaup channel such as `+1.10` (by default JULIA, else julia on PATH)
+    #[arg(long, value_name = "JULIA")]
+    pub julia: Option<String>,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct VerbosityArgs {
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// What flags decide about a build.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlanArgs {
+    /// Path packages to take into the image, instead of `include` in jlsys.toml
+    #[arg(long, value_name = "PACKAGE", value_delimiter = ',')]
+    pub include: Vec<String>,
+    /// Packages to leave out, instead of `exclude` in jlsys.toml
+    #[arg(long, value_name = "PACKAGE", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// For which CPUs: `native`, `portable`, or a target in Julia's own syntax (by default portable in a container, else
+    /// native)
+    #[arg(long, value_name = "TARGET")]
+    pub cpu_target: Option<CpuTarget>,
+    /// How long each workload may run, such as `10m`
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub time_limit: Option<u64>,
+}
+
+/// `jlsys build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    verbosity: VerbosityArgs,
+    /// How many workloads to run at once (by default as many as cores and memory allow)
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Try again what did not work, or not in full, before
+    #[arg(long)]
+    pub retry: bool,
+    /// Build even if there is an image
+    #[arg(long)]
+    pub force: bool,
+    /// Exit with status 2 when the image holds less than everything
+    #[arg(long)]
+    pub strict: bool,
+    /// Print the report as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `jlsys run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Say nothing when Julia starts without an image
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Julia's own arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub args: Vec<OsString>,
+}
+
+/// `jlsys status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Show everything that the key is made of, and what changed
+    #[arg(long)]
+    pub explain: bool,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `jlsys path`.
+#[derive(Debug, Args)]
+pub struct PathArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// `jlsys trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    verbosity: VerbosityArgs,
+    /// How many workloads to run at once (by default as many as cores and memory allow)
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Write the statements that can be replayed to this file
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl BuildArgs {
+    /// Which project is meant, and with which flags.
+    pub fn request(&self) -> Request {
+        self.target.request(self.plan.overrides(), false)
+    }
+
+    /// How much is said.
+    pub fn verbosity(&self) -> Verbosity {
+        self.verbosity.verbosity()
+    }
+}
+
+impl TraceArgs {
+    /// Which project is meant, and with which flags.
+    pub fn request(&self) -> Request {
+        self.target.request(self.plan.overrides(), false)
+    }
+
+    /// How much is said.
+    pub fn verbosity(&self) -> Verbosity {
+        self.verbosity.verbosity()
+    }
+}
+
+impl StatusArgs {
+    /// Which project is meant, and with which flags.
+    pub fn request(&self) -> Request {
+        self.target.request(self.plan.overrides(), true)
+    }
+}
+
+impl PathArgs {
+    /// Which project is meant.
+    pub fn request(&self) -> Request {
+        self.target.request(Overrides::default(), true)
+    }
+}
+
+impl RunArgs {
+    /// Which project is meant. What Julia's own arguments say about the project is left to the caller.
+    pub fn request(&self) -> Request {
+        self.target.request(Overrides::default(), true)
+    }
+}
+
+impl TargetArgs {
+    fn request(&self, overrides: Overrides, as_last_built: bool) -> Request {
+        Request { project: self.project.clone(), julia: self.julia.clone(), overrides, as_last_built }
+    }
+}
+
+impl PlanArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            cpu_target: self.cpu_target.clone(),
+            found_cpu_target: None,
+            time_limit_seconds: self.time_limit,
+        }
+    }
+}
+
+impl VerbosityArgs {
+    fn verbosity(self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let duration: jiff::SignedDuration =
+        text.parse().map_err(|_| "write a time as in `90s`, `10m` or `1h30m`".to_owned())?;
+    u64::try_from(duration.as_secs()).ok().filter(|&seconds| seconds > 0).ok_or("must be a second or more".to_owned())
+}

@@ -1,0 +1,67 @@
+//! `jlsys build`: build the image of a project, or find it.
+
+use indicatif::HumanBytes;
+
+use crate::cli::BuildArgs;
+use crate::error::{Error, Exit};
+use crate::pipeline::{self, BuildOptions, count};
+use crate::prepare::Prepared;
+use crate::process;
+use crate::progress::{Progress, Verbosity};
+use crate::report::{BuildOutcome, Report, Tier};
+
+pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
+    let prepared = Prepared::new(&args.request())?;
+    let progress = Progress::new(args.verbosity());
+    let options =
+        BuildOptions { jobs: args.jobs.map(Into::into), retry: args.retry, force: args.force };
+    let build = pipeline::build(&prepared, options, &progress);
+    let report = process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
+    if args.verbosity() > Verbosity::Quiet {
+        summarise(&report, &progress);
+    }
+    if args.json {
+        super::print_json(&report)?;
+    }
+    Ok(match report.tier {
+        Tier::Stock => Exit::Stock,
+        tier if args.strict && tier != Tier::Full => Exit::NotFull,
+        _ => Exit::Ok,
+    })
+}
+
+/// Says in a few lines what there is now.
+fn summarise(report: &Report, progress: &Progress) {
+    for package in &report.packages.dropped {
+        if package.chosen {
+            progress.detail(&format!("{} is left out: {}", package.name, package.reason));
+        }
+    }
+    for warning in &report.warnings {
+        progress.warn(warning);
+    }
+    let Some(image) = &report.image else {
+        progress.say("no image could be built; Julia starts as it always did");
+        return;
+    };
+    let verb = match report.outcome {
+        BuildOutcome::Hit => "found",
+        BuildOutcome::Built | BuildOutcome::Fallback => "built",
+    };
+    let statements = &report.statements;
+    progress.say(&format!(
+        "{verb} {} ({}, {}, {} compiled, tier {})",
+        image.display(),
+        HumanBytes(report.image_bytes),
+        count(report.packages.included.len(), "package"),
+        count(statements.compiled, "statement"),
+        report.tier
+    ));
+    if report.outcome == BuildOutcome::Built {
+        let seconds: f64 = report.phases.iter().map(|phase| phase.seconds).sum();
+        progress.say(&format!(
+            "took {seconds:.0} s; the largest process reached {}",
+            HumanBytes(report.peak_memory_bytes)
+        ));
+    }
+}

@@ -1,0 +1,39 @@
+//! One file a command.
+
+mod build;
+mod completions;
+mod path;
+mod run;
+mod status;
+mod trace;
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::cli::Command;
+use crate::error::{Error, Exit};
+
+/// Runs a command.
+pub fn execute(command: &Command) -> Result<Exit, Error> {
+    match command {
+        Command::Build(args) => build::execute(args),
+        Command::Run(args) => run::execute(args),
+        Command::Status(args) => status::execute(args),
+        Command::Path(args) => path::execute(args),
+        Command::Trace(args) => trace::execute(args),
+        Command::Completions { shell } => completions::execute(*shell),
+    }
+}
+
+/// Prints one JSON document on standard output.
+fn print_json(document: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(document).map_err(|error| Error::Output(error.into()))?;
+    text.push(b'\n');
+    std::io::stdout().write_all(&text).map_err(Error::Output)
+}
+
+/// Prints lines on standard output.
+fn print(text: &str) -> Result<(), Error> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(Error::Output)
+}

@@ -1,0 +1,160 @@
+//! `jlsys run`: become Julia, with the project's image if it has a current one.
+//!
+//! Nothing here may make a session fail that plain Julia would have started: whatever is wrong with the project, the
+//! cache or the image, Julia starts, and one line says why it starts without the image.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::status::State;
+use crate::cli::RunArgs;
+use crate::error::{Error, Exit};
+use crate::julia::{Wish, discover};
+use crate::prepare::{Prepared, Request};
+use crate::process::{self, Command};
+
+pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
+    let julia_args = JuliaArguments::read(&args.args);
+    let mut request = args.request();
+    // Julia's own `--project` among its arguments is the one that Julia will follow.
+    if let Some(project) = &julia_args.project {
+        request.project = Some(project.clone());
+    }
+    let start = choose(&request, &julia_args).or_else(|reason| plain(&request, reason))?;
+    if let Some(reason) = start.reason.filter(|_| !args.quiet) {
+        anstream::eprintln!("jlsys: plain Julia: {reason}");
+    }
+    let mut command = Command::new(&start.julia);
+    if let Some(image) = start.image {
+        let mut option = OsString::from("--sysimage=");
+        option.push(image);
+        command = command.arg(option);
+    }
+    if let Some(project) = start.project.filter(|_| julia_args.project.is_none()) {
+        let mut option = OsString::from("--project=");
+        option.push(project);
+        command = command.arg(option);
+    }
+    let command = command.args(&args.args);
+    let source = process::replace_with(&command);
+    Err(Error::Exec { julia: start.julia, source })
+}
+
+/// How Julia is to be started.
+struct Start {
+    julia: PathBuf,
+    image: Option<PathBuf>,
+    project: Option<OsString>,
+    /// Why it starts without an image.
+    reason: Option<String>,
+}
+
+/// Why jlsys has no say in how Julia starts.
+enum NoSay {
+    /// The user does not want it to: nothing is said.
+    Asked,
+    /// Something is wrong.
+    Fault(Error),
+}
+
+fn choose(request: &Request, julia_args: &JuliaArguments) -> Result<Start, NoSay> {
+    if std::env::var_os("JLSYS_DISABLE").is_some_and(|value| value == "1") || julia_args.names_image {
+        return Err(NoSay::Asked);
+    }
+    let prepared = Prepared::new(request).map_err(NoSay::Fault)?;
+    let state = State::of(&prepared);
+    let image = match &state {
+        State::Ready(entry) => entry.image(),
+        _ => None,
+    };
+    let reason = image.is_none().then(|| state.reason(&prepared));
+    Ok(Start {
+        julia: prepared.julia.command.clone(),
+        image,
+        project: Some(prepared.environment.project_file.clone().into_os_string()),
+        reason,
+    })
+}
+
+/// Plain Julia. The only thing that can still be wrong is that there is no Julia.
+fn plain(request: &Request, no_say: NoSay) -> Result<Start, Error> {
+    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
+    let variable = std::env::var("JULIA").ok();
+    let wish = Wish { option: request.julia.as_deref(), variable: variable.as_deref(), directory: &directory };
+    let julia = discover(wish)?;
+    let reason = match no_say {
+        NoSay::Asked => None,
+        NoSay::Fault(error) => Some(error.to_string()),
+    };
+    Ok(Start { julia, image: None, project: request.project.clone().map(OsString::from), reason })
+}
+
+/// What Julia's own arguments say that matters here.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct JuliaArguments {
+    /// `--project`, if it is among them.
+    project: Option<String>,
+    /// Whether they name an image.
+    names_image: bool,
+}
+
+/// Julia's options that take their value as the next argument (`jl_parse_opts` in src/jloptions.c).
+const TAKES_NEXT: &[&str] = &[
+    "-e", "-E", "-L", "-C", "-H", "-m", "-p", "-t", "--eval", "--print", "--load", "--cpu-target", "--home",
+    "--machine-file", "--procs", "--threads", "--bind-to", "--module",
+];
+
+impl JuliaArguments {
+    /// Reads up to the script's name, behind which arguments are the script's.
+    fn read(args: &[OsString]) -> Self {
+        let mut found = Self::default();
+        let mut args = args.iter().map(OsString::as_os_str);
+        while let Some(arg) = args.next() {
+            let Some(text) = arg.to_str().filter(|text| text.starts_with('-')) else { break };
+            match text {
+                "--" => break,
+                "-J" | "--sysimage" => found.names_image = true,
+                "--project" => found.project = Some("@.".to_owned()),
+                _ if text.starts_with("-J") || text.starts_with("--sysimage=") => found.names_image = true,
+                _ if TAKES_NEXT.contains(&text) => {
+                    args.next();
+                }
+                _ => {
+                    if let Some(project) = text.strip_prefix("--project=") {
+                        found.project = Some(project.to_owned());
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+
+    fn read(args: &[&str]) -> JuliaArguments {
+        JuliaArguments::read(&args.iter().map(|arg| OsStr::new(arg).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn julias_own_project_is_seen() {
+        assert_eq!(read(&["--project=/x", "-e", "0"]).project.as_deref(), Some("/x"));
+        assert_eq!(read(&["--project"]).project.as_deref(), Some("@."));
+    }
+
+    #[test]
+    fn what_comes_behind_the_script_is_the_scripts() {
+        assert_eq!(read(&["script.jl", "--project=/x", "-J", "y"]), JuliaArguments::default());
+        assert_eq!(read(&["-e", "--project=/x"]), JuliaArguments::default());
+    }
+
+    #[test]
+    fn an_image_of_the_users_own_is_seen() {
+        for args in [&["-J", "x"][..], &["-Jx"], &["--sysimage=x"], &["-q", "--sysimage", "x"]] {
+            assert!(read(args).names_image, "{args:?}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The way of the data, from a plan to an image in the cache.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cache::{BuildLock, Staging};
+use crate::error::Error;
+use crate::fallback::{Attempt, Ladder};
+use crate::julia::Driver;
+use crate::plan::{LeftOutReason, Plan};
+use crate::prepare::Prepared;
+use crate::progress::Progress;
+use crate::report::{
+    BuildOutcome, PhaseReport, Report, SCHEMA, StatementCounts, Tier, TraceReport, WorkloadReport,
+};
+use crate::sysimage::Linker;
+use crate::trace::{Collector, Modules, Owner};
+use crate::workload::{self, Capacity, Outcome, Ran, Runner};
+
+mod attempt;
+
+use attempt::Made;
+
+/// How long Julia may take to write an image. Minutes are normal, and with several CPU targets and hundreds of packages
+/// it can be most of an hour.
+const WRITING_LIMIT: Duration = Duration::from_secs(3 * 3600);
+
+/// How to go about a build.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BuildOptions {
+    /// How many workloads to run at once; by the machine's capacity when absent.
+    pub jobs: Option<usize>,
+    /// Whether to try again what did not work, or did not work in full, before.
+    pub retry: bool,
+    /// Whether to build even if there is an image.
+    pub force: bool,
+}
+
+/// Builds the image of a project, or finds it.
+pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progress) -> Result<Report, Error> {
+    if let Some(report) = find(prepared, options) {
+        prepared.cache.keep_project(&prepared.environment.project_file, prepared.key, &prepared.overrides)?;
+        return Ok(report);
+    }
+    prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
+    let linker = Linker::find(&prepared.julia)?;
+    prepared.cache.prepare()?;
+    let _lock = lock(prepared, progress).await?;
+    // Whoever had the lock may have built it.
+    if let Some(report) = find(prepared, options) {
+        return Ok(report);
+    }
+    prepared.cache.forget_failure(&prepared.key);
+    let staging = prepared.cache.stage()?;
+    let report = Build::new(prepared, options, progress, staging)?.run(&linker).await?;
+    prepared.cache.keep_project(&prepared.environment.project_file, prepared.key, &prepared.overrides)?;
+    Ok(report)
+}
+
+/// Runs the workloads alone. The statements that can be replayed go to the file `output`, if one is named.
+pub async fn trace(
+    prepared: &Prepared,
+    options: BuildOptions,
+    output: Option<&Path>,
+    progress: &Progress,
+) -> Result<TraceReport, Error> {
+    prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
+    prepared.cache.prepare()?;
+    let mut build = Build::new(prepared, options, progress, prepared.cache.stage()?)?;
+    let (plan, traces) = build.trace().await?;
+    let statements = build.collect(&plan, &traces)?;
+    if let Some(output) = output {
+        std::fs::copy(&statements.path, output).map_err(Error::file(output))?;
+    }
+    let Report { statements, mut workloads, phases, warnings, .. } = build.report;
+    // The logs go with the folder.
+    workloads.iter_mut().for_each(|workload| workload.log = None);
+    Ok(TraceReport { schema: SCHEMA, statements, workloads, phases, warnings })
+}
+
+/// The report of an earlier build that settles this one.
+fn find(prepared: &Prepared, options: BuildOptions) -> Option<Report> {
+    if options.force {
+        return None;
+    }
+    if let Ok(entry) = prepared.cache.entry(&prepared.key) {
+        if options.retry && entry.header.tier != Tier::Full {
+            return None;
+        }
+        let mut report = entry.report().ok()?;
+        report.outcome = BuildOutcome::Hit;
+        return Some(report);
+    }
+    let mut report = prepared.cache.failure(&prepared.key).filter(|_| !options.retry)?;
+    report.warnings.push("it was tried before and not again; `--retry` tries again".to_owned());
+    Some(report)
+}
+
+async fn lock(prepared: &Prepared, progress: &Progress) -> Result<BuildLock, Error> {
+    let mut waiting = None;
+    loop {
+        if let Some(lock) = prepared.cache.try_lock(&prepared.key)? {
+            return Ok(lock);
+        }
+        waiting.get_or_insert_with(|| progress.phase("waiting for another jlsys that builds this image"));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// A build under way.
+struct Build<'a> {
+    prepared: &'a Prepared,
+    options: BuildOptions,
+    progress: &'a Progress,
+    staging: Staging,
+    drivers: PathBuf,
+    report: Report,
+}
+
+/// All statements of all workloads, in one file.
+struct Statements {
+    path: PathBuf,
+    owners: Vec<Owner>,
+}
+
+impl<'a> Build<'a> {
+    fn new(
+        prepared: &'a Prepared,
+        options: BuildOptions,
+        progress: &'a Progress,
+        staging: Staging,
+    ) -> Result<Self, Error> {
+        let drivers = staging.work().join("drivers");
+        std::fs::create_dir(&drivers).map_err(Error::file(&drivers))?;
+        Driver::write_all(&drivers).map_err(Error::file(&drivers))?;
+        let project = prepared.environment.project_file.clone();
+        let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
+        report.warnings.extend(prepared.version_warning());
+        Ok(Self { prepared, options, progress, staging, drivers, report })
+    }
+
+    async fn run(mut self, linker: &Linker) -> Result<Report, Error> {
+        let (plan, traces) = self.trace().await?;
+        let statements = self.collect(&plan, &traces)?;
+        self.climb(&plan, &statements, linker).await
+    }
+
+    /// Loads the packages and runs the workloads. Returns the plan without what does not load, and the traces.
+    async fn trace(&mut self) -> Result<(Plan, Vec<Ran>), Error> {
+        let traces = self.staging.work().join("traces");
+        std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
+        let logs = self.staging.logs();
+        let jobs = self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs());
+        let runner = Runner {
+            julia: &self.prepared.julia,
+            project_file: &self.prepared.environment.project_file,
+            drivers: &self.drivers,
+            traces: &traces,
+            logs: &logs,
+            time_limit: self.prepared.settings.workloads.time_limit,
+            jobs,
+        };
+        let plan = self.prepared.plan.clone();
+        let phase = self.progress.phase(format!("loading {}", count(plan.packages.len(), "package")));
+        let loaded = workload::load(&runner, &plan.packages).await?;
+        let failed = loaded.failed.len();
+        let result = if failed == 0 { String::new() } else { format!("{failed} failed") };
+        let mut phases = vec![("load", phase.done(&result))];
+
+        let others: Vec<_> = plan.workloads.iter().filter(|w| w.kind() != workload::Kind::Load).cloned().collect();
+        let mut ran = Vec::new();
+        if !others.is_empty() {
+            let title = format!("running {}, {jobs} at once", count(others.len(), "workload"));
+            let phase = self.progress.phase(title);
+            let running = std::cell::RefCell::new(Vec::new());
+            let on_start = |workload: &workload::Workload| {
+                running.borrow_mut().push(workload.name());
+                phase.update(&running.borrow().join(", "));
+            };
+            let on_end = |ran: &Ran| {
+                running.borrow_mut().retain(|name| *name != ran.name);
+                phase.update(&running.borrow().join(", "));
+                self.progress.say(&format!("  {}", describe(ran)));
+            };
+            ran = runner.run(&others, on_start, on_end).await?;
+            phases.push(("workloads", phase.done("")));
+        }
+        if plan.workloads.contains(&workload::Workload::Load) {
+            ran.insert(0, loaded.ran);
+        }
+        for (name, elapsed) in phases {
+            self.note_phase(name, elapsed);
+        }
+        for ran in &ran {
+            self.report.saw_memory(ran.peak_memory_bytes);
+        }
+        let is_needed = |uuid| plan.packages.iter().any(|package| package.uuid == uuid && package.needed);
+        let reasons = loaded.failed.into_iter().map(|(uuid, error)| {
+            let reason = if is_needed(uuid) {
+                LeftOutReason::DoesNotLoad(error)
+            } else {
+                LeftOutReason::NotForHere(error)
+            };
+            (uuid, reason)
+        });
+        Ok((plan.without(&reasons.collect()), ran))
+    }
+
+    /// Cleans the traces into one file of statements.
+    fn collect(&mut self, plan: &Plan, traces: &[Ran]) -> Result<Statements, Error> {
+        let phase = self.progress.phase("cleaning statements");
+        let path = self.staging.entry().join("statements.jl");
+        let file = File::create(&path).map_err(Error::file(&path))?;
+        let mut collector = Collector::new(self.modules(plan), BufWriter::new(file));
+        for ran in traces {
+            // A workload that ended before it compiled anything left no file.
+            let lines = match File::open(&ran.trace) {
+                Ok(trace) => collector.read(BufReader::new(trace)).map_err(Error::file(&ran.trace))?.lines,
+                Err(_) => 0,
+            };
+            self.report.workloads.push(WorkloadReport::new(ran, lines));
+        }
+        let totals = collector.finish().map_err(Error::file(&path))?;
+        self.report.statements = StatementCounts {
+            traced: totals.lines,
+            kept: totals.kept,
+            dropped: totals.dropped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
+            by_package: totals.by_owner.iter().map(|(owner, n)| (self.owner_name(owner), *n)).collect(),
+            ..StatementCounts::default()
+        };
+        let result = format!("{} of {} can be replayed", totals.kept, count(totals.lines, "line"));
+        let elapsed = phase.done(&result);
+        self.note_phase("statements", elapsed);
+        Ok(Statements { path, owners: totals.by_owner.into_keys().collect() })
+    }
+
+    /// Climbs down the ladder until an image works, and commits it.
+    async fn climb(mut self, plan: &Plan, statements: &Statements, linker: &Linker) -> Result<Report, Error> {
+        let packages = plan.packages.iter().map(|package| package.uuid).collect();
+        let mut ladder = Ladder::new(packages, statements.owners.clone());
+        let mut best = None;
+        let mut number = 0;
+        while let Some(attempt) = ladder.next() {
+            number += 1;
+            match self.attempt(number, plan, &attempt, statements, linker).await? {
+                Ok(made) => {
+                    ladder.worked();
+                    best = Some((attempt, made));
+                }
+                Err(failed) => {
+                    self.progress.warn(&failed.what);
+                    self.report.warnings.push(failed.what.clone());
+                    let environment = &self.prepared.environment;
+                    ladder.failed(failed.failure, failed.wrote_image, |uuid| {
+                        let name = environment.package(uuid).map_or_else(String::new, |p| p.name.clone());
+                        let dependents = environment.dependents_of(uuid);
+                        dependents.iter().map(|package| (package.uuid, name.clone())).collect()
+                    });
+                }
+            }
+        }
+        match best {
+            Some((attempt, made)) => self.commit(&attempt, made, &statements.owners),
+            None => self.give_up(),
+        }
+    }
+
+    fn commit(mut self, attempt: &Attempt<Owner>, made: Made, owners: &[Owner]) -> Result<Report, Error> {
+        let all_owners = attempt.owners.len() == owners.len();
+        let nothing_broke = made.plan.left_out.iter().all(|left_out| left_out.reason.is_chosen());
+        self.report.tier = if all_owners && nothing_broke && attempt.statements_out.is_empty() {
+            Tier::Full
+        } else if attempt.owners.is_empty() && !owners.is_empty() {
+            Tier::Load
+        } else {
+            Tier::Reduced
+        };
+        self.report.set_plan(&made.plan);
+        self.report.statements.compiled = made.replay.compiled;
+        self.report.statements.rejected = made.replay.rejected;
+        self.report.statements.left_out = self.report.statements.kept - made.statements;
+        for package in &made.plan.left_out {
+            if !package.reason.is_chosen() {
+                self.report.warnings.push(format!("{} is left out: {}", package.name, package.reason));
+            }
+        }
+        self.staging.commit(&self.prepared.cache, &self.prepared.inputs, &mut self.report)?;
+        Ok(self.report)
+    }
+
+    fn give_up(mut self) -> Result<Report, Error> {
+        self.report.tier = Tier::Stock;
+        self.report.outcome = BuildOutcome::Fallback;
+        self.prepared.cache.keep_failure(self.staging, &mut self.report)?;
+        Ok(self.report)
+    }
+
+    /// Which modules statements may name: those of the plan's packages and of the stock image.
+    fn modules(&self, plan: &Plan) -> Modules {
+        let packages = plan.packages.iter().map(|package| (package.name.clone(), package.uuid));
+        let base = self.prepared.julia.facts.base_modules.iter().map(|module| module.name.clone());
+        Modules::new(packages, base)
+    }
+
+    fn owner_name(&self, owner: &Owner) -> String {
+        match owner {
+            Owner::Base => "Julia".to_owned(),
+            Owner::Package(uuid) => {
+                self.prepared.environment.package(*uuid).map_or_else(|| uuid.to_string(), |p| p.name.clone())
+            }
+        }
+    }
+
+    fn note_phase(&mut self, name: &str, elapsed: Duration) {
+        self.report.phases.push(PhaseReport { name: name.to_owned(), seconds: elapsed.as_secs_f64() });
+    }
+}
+
+/// A workload's end in one line.
+fn describe(ran: &Ran) -> String {
+    let what = ran.kind.of(&ran.name);
+    let how = match ran.outcome {
+        Outcome::Ok => String::new(),
+        Outcome::Failed => ", failed; what it compiled until then counts".to_owned(),
+        Outcome::Timeout => ", ended at the time limit; what it compiled until then counts".to_owned(),
+        Outcome::Crashed => ", crashed; what it compiled until then counts".to_owned(),
+    };
+    format!("{what}: {:.1} s{how}", ran.seconds)
+}
+
+/// `1 package`, `2 packages`.
+pub fn count(number: impl std::fmt::Display, noun: &str) -> String {
+    let number = number.to_string();
+    let ending = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}

@@ -1,0 +1,237 @@
+//! One attempt at an image: object, link, verification.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+
+use super::{Build, Statements, WRITING_LIMIT, count};
+use crate::environment::Uuid;
+use crate::error::Error;
+use crate::fallback::{self, Failure};
+use crate::plan::Plan;
+use crate::process::{Ending, Finished};
+use crate::sysimage::{
+    LinkError, Linker, ObjectError, ObjectInputs, Replay, Stage, VerifyError, verify, write_object,
+};
+use crate::trace::{self, Modules, Owner};
+
+/// An image that works.
+pub(super) struct Made {
+    /// The plan that it holds.
+    pub plan: Plan,
+    /// How many statements it was given.
+    pub statements: u64,
+    /// What became of them.
+    pub replay: Replay,
+}
+
+/// An attempt that came to nothing.
+pub(super) struct Failed {
+    /// Who is to blame.
+    pub failure: Failure<Owner>,
+    /// What to tell the user.
+    pub what: String,
+    /// Whether minutes were spent on it.
+    pub wrote_image: bool,
+}
+
+impl Build<'_> {
+    /// Tries to build an image with what `attempt` says. The outer error ends the build: no smaller plan would help.
+    pub(super) async fn attempt(
+        &mut self,
+        number: u32,
+        plan: &Plan,
+        attempt: &fallback::Attempt<Owner>,
+        all: &Statements,
+        linker: &Linker,
+    ) -> Result<Result<Made, Failed>, Error> {
+        let folder = self.staging.work().join(format!("attempt-{number}"));
+        std::fs::create_dir(&folder).map_err(Error::file(&folder))?;
+        let plan = plan.without(&attempt.packages_out);
+        let statements = folder.join("statements.jl");
+        let given = select(&all.path, &statements, &self.modules(&plan), attempt).map_err(Error::file(&statements))?;
+        let made = self.make(number, &folder, &plan, &statements, given, linker).await;
+        // An object has the size of an image; the next attempt needs the room.
+        let _ = std::fs::remove_dir_all(&folder);
+        match made {
+            Ok(replay) => Ok(Ok(Made { plan, statements: given, replay })),
+            Err(AttemptError::Fatal(error)) => Err(error),
+            Err(AttemptError::Failed(failed)) => Ok(Err(failed)),
+        }
+    }
+
+    async fn make(
+        &mut self,
+        number: u32,
+        folder: &Path,
+        plan: &Plan,
+        statements: &Path,
+        given: u64,
+        linker: &Linker,
+    ) -> Result<Replay, AttemptError> {
+        let julia = &self.prepared.julia;
+        let project_file = &self.prepared.environment.project_file;
+        let logs = self.staging.logs();
+        let log = |name: &str| logs.join(format!("{name}-{number}.log"));
+
+        let object = folder.join("image.o");
+        let what = format!(
+            "compiling {} and {} into an image for {} CPUs (this takes minutes)",
+            count(plan.packages.len(), "package"),
+            count(given, "statement"),
+            plan.cpu_target
+        );
+        let phase = self.progress.phase(what);
+        let inputs = ObjectInputs {
+            julia,
+            project_file,
+            drivers: &self.drivers,
+            plan,
+            statements,
+            folder,
+            log: &log("object"),
+            time_limit: Some(WRITING_LIMIT),
+        };
+        let (finished, replay) = write_object(&inputs, &object)
+            .await
+            .map_err(|error| object_failed(error, statements, &self.modules(plan), plan))?;
+        let elapsed = phase.done(&format!("{} compiled, {} refused", replay.compiled, replay.rejected));
+        self.report.saw_memory(finished.peak_memory_bytes);
+        self.note_phase("compile", elapsed);
+
+        let phase = self.progress.phase("linking");
+        let image = folder.join(crate::sysimage::IMAGE_NAME);
+        let finished = linker.link(julia, &object, &image, &log("link")).await.map_err(link_failed)?;
+        self.report.saw_memory(finished.peak_memory_bytes);
+        let _ = std::fs::remove_file(&object);
+        let elapsed = phase.done("");
+        self.note_phase("link", elapsed);
+
+        let phase = self.progress.phase("trying the image in a fresh Julia");
+        let finished = verify(julia, project_file, &self.drivers, plan, &image, folder, &log("verify"))
+            .await
+            .map_err(verify_failed)?;
+        self.report.saw_memory(finished.peak_memory_bytes);
+        let elapsed = phase.done("");
+        self.note_phase("verify", elapsed);
+        std::fs::rename(&image, self.staging.image()).map_err(Error::file(&image))?;
+        Ok(replay)
+    }
+}
+
+/// Why an attempt ended: for good, or for the ladder to go on.
+enum AttemptError {
+    Fatal(Error),
+    Failed(Failed),
+}
+
+impl From<Error> for AttemptError {
+    fn from(error: Error) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+/// Writes those of the statements that an attempt takes; returns their number.
+fn select(
+    all: &Path,
+    chosen: &Path,
+    modules: &Modules,
+    attempt: &fallback::Attempt<Owner>,
+) -> std::io::Result<u64> {
+    let input = BufReader::new(File::open(all)?);
+    let mut output = BufWriter::new(File::create(chosen)?);
+    let selected = trace::select(input, &mut output, modules, |statement| {
+        attempt.owners.contains(&statement.owner()) && !attempt.statements_out.contains(statement.text())
+    })?;
+    output.flush()?;
+    Ok(selected)
+}
+
+fn object_failed(error: ObjectError, statements: &Path, modules: &Modules, plan: &Plan) -> AttemptError {
+    let what = error.to_string();
+    let (finished, stage, log) = match error {
+        ObjectError::Process(error) => return Error::from(error).into(),
+        ObjectError::Inputs(error) => return Error::file(statements)(error).into(),
+        ObjectError::Failed { finished, stage, log } => (finished, stage, log),
+    };
+    if disk_is_full(&log) {
+        return Error::DiskFull(log).into();
+    }
+    let wrote_image = stage == Stage::Writing;
+    if let Some(what) = too_much(&finished, &stage) {
+        return AttemptError::Failed(Failed { failure: Failure::TooMuch(what.clone()), what, wrote_image });
+    }
+    let failure = match stage {
+        Stage::Loading(name) => match plan.packages.iter().find(|package| package.name == name) {
+            Some(package) => Failure::Packages(BTreeMap::from([(package.uuid, what.clone())])),
+            None => Failure::Unknown(what.clone()),
+        },
+        Stage::Compiling(line) => match nth_statement(statements, line, modules) {
+            Some((text, owner)) => Failure::Statement { text, owner },
+            None => Failure::Unknown(what.clone()),
+        },
+        Stage::Writing => Failure::Unknown(what.clone()),
+    };
+    AttemptError::Failed(Failed { failure, what, wrote_image })
+}
+
+/// Whether a process ended for want of memory or time, in words with what to do.
+fn too_much(finished: &Finished, stage: &Stage) -> Option<String> {
+    match finished.ending {
+        // Nothing else that is sent to a process of ours by others is a SIGKILL but what the kernel sends when memory is
+        // short (and an operator's, who also wants less).
+        Ending::Killed(signal) if signal == Signal::SIGKILL as i32 => Some(format!(
+            "Julia was killed while {stage}, most likely for want of memory (it had reached {}): \
+             build for fewer CPU targets, leave packages out with `exclude`, or give it more memory",
+            indicatif::HumanBytes(finished.peak_memory_bytes)
+        )),
+        Ending::TimedOut => Some(format!("Julia took more than {:.0} s while {stage}", finished.seconds)),
+        _ => None,
+    }
+}
+
+fn link_failed(error: LinkError) -> AttemptError {
+    let what = error.to_string();
+    match error {
+        LinkError::Failed { log, .. } if disk_is_full(&log) => Error::DiskFull(log).into(),
+        // A linker knows nothing of statements or packages; it can only have had too many of them.
+        LinkError::Failed { .. } => {
+            AttemptError::Failed(Failed { failure: Failure::TooMuch(what.clone()), what, wrote_image: true })
+        }
+        error => Error::from(error).into(),
+    }
+}
+
+fn verify_failed(error: VerifyError) -> AttemptError {
+    let what = error.to_string();
+    let failure = match error {
+        VerifyError::Process(error) => return Error::from(error).into(),
+        VerifyError::Inputs(error) => return Error::file(PathBuf::from("verify-packages"))(error).into(),
+        VerifyError::Packages { failed, .. } => {
+            let reason = |error: String| format!("it does not work from the image: {error}");
+            Failure::Packages(failed.into_iter().map(|(uuid, error)| (uuid, reason(error))).collect::<BTreeMap<Uuid, _>>())
+        }
+        VerifyError::DoesNotRun { .. } => Failure::Unknown(what.clone()),
+    };
+    AttemptError::Failed(Failed { failure, what, wrote_image: true })
+}
+
+fn nth_statement(statements: &Path, line: u64, modules: &Modules) -> Option<(String, Owner)> {
+    let file = BufReader::new(File::open(statements).ok()?);
+    let text = file.lines().nth(usize::try_from(line.checked_sub(1)?).ok()?)?.ok()?;
+    let statement = trace::Statement::parse(&text, modules).ok()?;
+    Some((statement.text().to_owned(), statement.owner()))
+}
+
+/// Whether the disk is what stopped a process that wrote this log, or that could not even do so.
+fn disk_is_full(log: &Path) -> bool {
+    let said = std::fs::read(log).is_ok_and(|text| {
+        String::from_utf8_lossy(&text).contains("No space left on device")
+    });
+    // A linker or LLVM may die without a word; then the disk itself can tell. Nothing that is written is this small.
+    let room = log.parent().and_then(|folder| nix::sys::statvfs::statvfs(folder).ok());
+    said || room.is_some_and(|room| room.blocks_available() * room.fragment_size() < 16 << 20)
+}
