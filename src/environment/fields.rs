@@ -31,7 +31,8 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Table, EnvironmentError> 
 pub(super) struct Fields<'a> {
     file: &'a Path,
     package: Option<&'a str>,
-    section: Option<&'a str>,
+    /// The keys that lead to the table from the file or the package's entry; no format nests deeper than this.
+    sections: [Option<&'a str>; 2],
     table: &'a Table,
 }
 
@@ -41,7 +42,7 @@ impl<'a> Fields<'a> {
         Self {
             file,
             package: None,
-            section: None,
+            sections: [None; 2],
             table,
         }
     }
@@ -51,7 +52,7 @@ impl<'a> Fields<'a> {
         Self {
             file: self.file,
             package: Some(package),
-            section: None,
+            sections: [None; 2],
             table,
         }
     }
@@ -61,10 +62,13 @@ impl<'a> Fields<'a> {
         EnvironmentError::Field {
             file: self.file.to_owned(),
             package: self.package.map(str::to_owned),
-            field: match self.section {
-                Some(section) => format!("{section}.{field}"),
-                None => field.to_owned(),
-            },
+            field: self
+                .sections
+                .into_iter()
+                .flatten()
+                .chain([field])
+                .collect::<Vec<_>>()
+                .join("."),
             problem: problem.into(),
         }
     }
@@ -123,7 +127,10 @@ impl<'a> Fields<'a> {
         match self.value(field) {
             None => Ok(None),
             Some(Value::Table(table)) => Ok(Some(Fields {
-                section: Some(field),
+                sections: match self.sections {
+                    [None, _] => [Some(field), None],
+                    [first, _] => [first, Some(field)],
+                },
                 table,
                 ..*self
             })),

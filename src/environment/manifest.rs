@@ -29,8 +29,7 @@ pub struct Manifest {
 /// What a manifest says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// 1.0.0 for manifests of Julia 1.6 and older, which do not say it; 2.x from 1.7 on. Julia decides by whether the
-    /// file says it, so there is no other 1.x.
+    /// 1.0.0 for manifests of Julia 1.6 and older, which do not say it; 2.x from 1.7 on.
     pub format: Version,
     /// The Julia that resolved it; not in format 1.
     pub julia_version: Option<Version>,
@@ -60,7 +59,8 @@ impl Manifest {
     fn from_table(file: &Path, table: &Table) -> Result<Self, EnvironmentError> {
         let top = Fields::of_file(file, table);
         let header = read_header(file, top)?;
-        let groups = if header.is_format_1() {
+        // Julia's `is_v1_format_manifest`: a file that does not say its format has its packages at the top.
+        let groups = if top.value("manifest_format").is_none() {
             Some(top)
         } else {
             check_registries(top)?;
@@ -77,23 +77,11 @@ impl Manifest {
     }
 }
 
-impl Header {
-    /// Whether the packages are at the top of the file instead of under `deps`.
-    fn is_format_1(&self) -> bool {
-        self.format == FORMAT_1
-    }
-}
-
-/// What Pkg calls the format that has no `manifest_format` field.
-const FORMAT_1: Version = Version::new(1, 0, 0);
-
-/// Reads what a manifest says about itself. Whether it is of format 1 is decided as in Julia's
-/// `is_v1_format_manifest`: by whether it says its format at all.
 fn read_header(file: &Path, top: Fields<'_>) -> Result<Header, EnvironmentError> {
     let format = match top.string("manifest_format")? {
         Some(text) => top
             .parsed::<Version>("manifest_format")?
-            .filter(|format| format.major == 2)
+            .filter(|format| (1..=2).contains(&format.major))
             .ok_or_else(|| EnvironmentError::UnknownFormat {
                 file: file.to_owned(),
                 format: text.to_owned(),
@@ -103,7 +91,7 @@ fn read_header(file: &Path, top: Fields<'_>) -> Result<Header, EnvironmentError>
         // Format 1 has nothing but packages at the top, so a package may be called `julia_version`.
         None => {
             return Ok(Header {
-                format: FORMAT_1,
+                format: Version::new(1, 0, 0),
                 julia_version: None,
                 project_hash: None,
             });
