@@ -4,8 +4,8 @@
 using TextFrames
 using Dates, DelimitedFiles, LinearAlgebra, SparseArrays, Statistics
 
-show_plain(value) = (show(stdout, MIME("text/plain"), value); println())
-show_pictures(value) = for mime in (MIME("text/html"), MIME("image/svg+xml"))
+show_plain(value) = (show(stdout, "text/plain", value); println())
+show_pictures(value) = for mime in ("text/html", "image/svg+xml")
     showable(mime, value) && sprint(show, mime, value)
 end
 
@@ -41,7 +41,7 @@ for _ in 1:80
 end
 println(round.(rank; digits = 3), " ", argmax(rank), " ", sortperm(rank; rev = true))
 solved = (I - 0.85 * links') \ fill(0.15 / 6, 6)
-println(solved ≈ rank, " ", norm(links), " ", opnorm(links, 1), " ", tr(links), " ", diag(links * links))
+println(solved ≈ rank, " ", norm(links), " ", opnorm(links, 1), " ", tr(links), " ", diag(links * links), " ", argmax(diag(grid)))
 for changed in (links + links', links - roads, 2 * links, links ./ 2, links .* roads, copy(links'), permutedims(links),
         hcat(links, roads), vcat(links, roads), blockdiag(links, roads), dropzeros(links), abs.(links), links .> 0.4,
         transpose(links) * links, copy(transpose(links)), I + links, I - 0.5links, links^2, triu(links), tril(links),
@@ -61,6 +61,17 @@ show_plain(square)
 
 waiting = [3.5, 2.0, 8.25, 1.0, 4.5, 4.0, 0.5, 12.0, 2.5, 3.0]
 served = [4, 2, 7, 1, 5, 4, 1, 9, 3, 3]
+patience = waiting .+ 2
+print(waiting .+ patience, waiting .- patience, waiting .* patience, waiting ./ patience, waiting .^ 2, 2 .* waiting, waiting .- 1,
+    waiting ./ 2.0, served .+ 1, served .- 1, served .* 2, served ./ 2, served .^ 2, served .- served, waiting .- served,
+    sqrt.(waiting), log.(waiting), abs.(waiting), floor.(waiting), round.(waiting ./ 2.0; digits = 2), sum(waiting), "\n")
+patience[2:4] .= 1
+served_twice = [served; served]
+served_twice[1:5] .= 0
+served_twice[end-1:end] = [1, 2]
+println([0; served; 10], " ", diff(served), " ", maximum(diff([0; findall(iszero, served_twice); 21])), " ", findall(!, waiting .> 3))
+println("Total ", sum(served), " served, ", round(sum(waiting); digits = 1), " waited, ", argmax(served), " is the busiest")
+println("Share ", sum(waiting) / sum(served), " a person, correlation ", round(cor(waiting, served); digits = 3))
 println(mean(waiting), " ", median(waiting), " ", std(waiting), " ", var(served), " ", median(served), " ", mean(served))
 println(quantile(waiting, [0.1, 0.5, 0.9]), " ", quantile(waiting, 0.25), " ", cor(waiting, served), " ", cov(waiting, served))
 println(cor([waiting served]), " ", mean([waiting served]; dims = 1), " ", std([waiting served]; dims = 2)[1], " ", extrema(waiting))
@@ -69,6 +80,9 @@ println(round.(quantile(waiting, [0.2, 0.8]); digits = 1), " ", findall(waiting 
 println(round(mean(waiting); digits = 2), " ", Int.(floor.(waiting)), " ", Int.(round.(waiting ./ 2) .+ 1), " ", findmax(served))
 
 opened = Date(2020, 2, 27):Day(1):Date(2020, 4, 2)
+dates = collect(opened)
+println(string.(dates)[1], " ", month.(dates)[1], " ", filter(day -> dayofweek(day) == 7, dates), " ", findall(!, isleapyear.(dates)))
+println([dayofweek(day) for day in dates], " ", sort(dates; rev = true)[1], " ", length.(dayname.(dates)), " ", Dates.value.(dates .- dates[1]))
 println(first(opened), " to ", last(opened), ": ", length(opened), " days, ", last(opened) - first(opened))
 println(Dates.format(first(opened), "yyyy-mm-dd"), " ", Dates.format(first(opened), "E, d U"), " ", Dates.format(DateTime(2020, 1, 2, 3), "HH:MM"))
 println(unique(month.(opened)), " ", count(day -> dayofweek(day) > 5, opened), " ", dayname(first(opened)), " ", monthname(last(opened)))
@@ -86,10 +100,10 @@ writedlm(text, ["n" "day" "value"; 1 Date(2020) 2.5; 2 Date(2021) 3.5], ';')
 mixed = readdlm(IOBuffer(String(take!(text))), ';')
 cells, header = readdlm(IOBuffer("a,b\n1,2\n3,4\n"), ',', Float64; header = true)
 println(mixed, cells, header)
-writedlm(text, [string.(opened[1:3]) waiting[1:3]], '\t')
+writedlm(text, [string.(opened[1:3]) waiting[1:3] patience[1:3]], '\t')
 written = split(String(take!(text)), '\n'; keepempty = false)
 foreach(println, written)
-println(size(readdlm(IOBuffer(join(written, '\n')), '\t')), " ", sum(mixed[2:end, 3]), " ", round(sum(mixed[2:end, 3]); digits = 1))
+println(size(readdlm(IOBuffer(join(written, '\n')), '\t')), " ", mixed[:, 1], " ", sum(mixed[2:end, 3]), " ", round(sum(mixed[2:end, 3]); digits = 1))
 
 # ---- Tables and plots, as a notebook shows them.
 
@@ -110,15 +124,27 @@ for table in (queue, by_counter, joined, wide, describe(queue), crosstab(queue, 
         filter(row -> row.served > 3, queue), dropmissing(queue, :tip), combine(groupby(queue, :week), :served => sum),
         combine(groupby(queue, :day), :tip => present(sum) => :tip, :served => mean => :served), fit,
         lineplot(queue, :day, :waiting; by = :counter, title = "Waiting"), lineplot(queue, :day, [:waiting, :served]),
-        scatterplot(queue, :served, :waiting; by = :weekday), histogram(queue, :waiting; bins = 5), histogram(served),
-        barplot(joined, :counter, :served; title = "Served"), heatmap(wide, :counter; label = "minutes"),
+        lineplot(queue, :day, [:waiting, :served]; title = "Counters"), lineplot(opened, cumsum(ones(36)); label = "days"),
+        scatterplot(queue, :served, :waiting; by = :weekday), scatterplot(queue, :served, :waiting; by = :counter, title = "Load"),
+        histogram(queue, :waiting; bins = 5), histogram(served), histogram(waiting; title = "Waiting", xlabel = "minutes"),
+        histogram(waiting), histogram(waiting; bins = 4, title = "Waiting", xlabel = "minutes"),
+        barplot(joined, :counter, :served; title = "Served"), barplot(["a", "b"], [1.5, 2.0]), heatmap(wide, :counter),
+        heatmap(wide, :counter; label = "minutes"), heatmap(wide, :counter; title = "Waiting", label = "minutes"),
         heatmap(Matrix(links); title = "Links"), lineplot(smooth(waiting, 5); title = "Smooth"))
     show_plain(table)
     show_pictures(table)
 end
-for (key, group) in zip(keys(groupby(queue, :counter)), groupby(queue, :counter))
-    println(rpad(key[1], 4), lpad(nrow(group), 3), " ", join(group.served, ", "), " ", [coalesce(tip, 0.0) > 0 for tip in group.tip])
+for (name, group) in zip(by_counter.counter, groupby(queue, :counter))
+    println(rpad(name, 4), lpad(nrow(group), 3), " ", join(group.served, ", "), " ", [coalesce(tip, 0.0) > 0 for tip in group.tip])
 end
-for file in ("weather.csv", "stations.csv")
-    show_plain(last(readframe(joinpath(@__DIR__, "data", file)), 5))
-end
+places.open = [year(day) > 2015 for day in places.since]
+places.year = year.(places.since)
+places.name = string.(places.counter, " on floor ", places.floor)
+places.week = firstdayofweek.(places.since)
+complete = dropmissing(queue, :tip, :waiting)
+complete.rate = complete.tip ./ complete.waiting
+show_plain(complete)
+weather = readframe(joinpath(@__DIR__, "data", "weather.csv"))
+show_plain(last(weather, 5))
+show_plain(describe(weather))
+show_plain(readframe(joinpath(@__DIR__, "data", "stations.csv"); types = Dict(:altitude => Float64)))

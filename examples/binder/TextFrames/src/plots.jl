@@ -46,9 +46,6 @@ struct Plot
     ylabel::String
 end
 
-Plot(marks, xaxis, yaxis; title = "", xlabel = "", ylabel = "") =
-    Plot(collect(Mark, marks), xaxis, yaxis, String(title), String(xlabel), String(ylabel))
-
 Base.show(io::IO, plot::Plot) =
     print(io, "Plot(", length(plot.marks), length(plot.marks) == 1 ? " mark" : " marks",
         isempty(plot.title) ? "" : ", " * repr(plot.title), ")")
@@ -61,11 +58,14 @@ Base.show(io::IO, plot::Plot) =
 
 Lines over numbers, dates or categories. Of a frame, `by` names a column that splits the rows into lines.
 """
-lineplot(x::AbstractVector, y::AbstractVector; label = "", options...) = curves(Line, x, [y], [label]; options...)
-lineplot(x::AbstractVector, ys::AbstractVector{<:AbstractVector}; labels = numbered(ys), options...) =
-    curves(Line, x, ys, labels; options...)
-lineplot(y::AbstractVector; options...) = lineplot(1:length(y), y; options...)
-lineplot(frame::Frame, x::Symbol, y; by = nothing, options...) = framecurves(Line, frame, x, y, by; options...)
+lineplot(x::AbstractVector, y::AbstractVector; title = "", xlabel = "", ylabel = "", label = "") =
+    curves(Line, x, [y], [label], title, xlabel, ylabel)
+lineplot(x::AbstractVector, ys::AbstractVector{<:AbstractVector}; title = "", xlabel = "", ylabel = "", labels = numbered(ys)) =
+    curves(Line, x, ys, labels, title, xlabel, ylabel)
+lineplot(y::AbstractVector; title = "", xlabel = "", ylabel = "", label = "") =
+    curves(Line, 1:length(y), [y], [label], title, xlabel, ylabel)
+lineplot(frame::Frame, x::Symbol, y; by = nothing, title = "", xlabel = string(x), ylabel = naming(y)) =
+    framecurves(Line, frame, x, y, by, title, xlabel, ylabel)
 
 """
     scatterplot(x, y; title, xlabel, ylabel, label)
@@ -73,40 +73,43 @@ lineplot(frame::Frame, x::Symbol, y; by = nothing, options...) = framecurves(Lin
 
 Points; the arguments are those of [`lineplot`](@ref).
 """
-scatterplot(x::AbstractVector, y::AbstractVector; label = "", options...) = curves(Points, x, [y], [label]; options...)
-scatterplot(x::AbstractVector, ys::AbstractVector{<:AbstractVector}; labels = numbered(ys), options...) =
-    curves(Points, x, ys, labels; options...)
-scatterplot(frame::Frame, x::Symbol, y; by = nothing, options...) = framecurves(Points, frame, x, y, by; options...)
+scatterplot(x::AbstractVector, y::AbstractVector; title = "", xlabel = "", ylabel = "", label = "") =
+    curves(Points, x, [y], [label], title, xlabel, ylabel)
+scatterplot(x::AbstractVector, ys::AbstractVector{<:AbstractVector}; title = "", xlabel = "", ylabel = "", labels = numbered(ys)) =
+    curves(Points, x, ys, labels, title, xlabel, ylabel)
+scatterplot(frame::Frame, x::Symbol, y; by = nothing, title = "", xlabel = string(x), ylabel = naming(y)) =
+    framecurves(Points, frame, x, y, by, title, xlabel, ylabel)
 
 numbered(ys) = ["y$i" for i in eachindex(ys)]
+naming(y::Symbol) = string(y)
+naming(ys::Vector{Symbol}) = ""
 
-function curves(M::Type{<:Mark}, x::AbstractVector, ys, labels; options...)
+# Not compiled for each kind of column anew: the work is in `positions`.
+function curves(M::Type{<:Mark}, (@nospecialize x::AbstractVector), (@nospecialize ys), labels, title, xlabel, ylabel)
     for y in ys
         length(x) == length(y) || throw(DimensionMismatch("$(length(x)) values of x, $(length(y)) of y"))
     end
-    drawn = reduce(vcat, Vector{Float64}[positions(y) for y in ys])
-    marks = [M(positions(x), positions(y), String(label)) for (y, label) in zip(ys, labels)]
-    yaxis = first(ys) isa AbstractVector{<:Union{Missing,Real}} ? axisfor(drawn) : axisfor(first(ys))
-    return Plot(marks, tight(x), yaxis; options...)
+    place = positions(x)
+    heights = Vector{Float64}[positions(y) for y in ys]
+    marks = Mark[M(place, height, label) for (height, label) in zip(heights, labels)]
+    yaxis = first(ys) isa AbstractVector{<:Union{Missing,Real}} ? axisfor(reduce(vcat, heights)) : axisfor(first(ys))
+    return Plot(marks, tight(x), yaxis, title, xlabel, ylabel)
 end
 
 tight(x::AbstractVector) = axisfor(x)
 tight(x::AbstractVector{<:Union{Missing,Real}}) = rigid(axisfor(x), span(positions(x))...)
 
-function framecurves(M::Type{<:Mark}, frame::Frame, x::Symbol, y::Symbol, by::Nothing; options...)
-    return curves(M, frame[x], [frame[y]], [""]; xlabel = string(x), ylabel = string(y), options...)
-end
+framecurves(M::Type{<:Mark}, frame::Frame, x::Symbol, y::Symbol, by::Nothing, title, xlabel, ylabel) =
+    curves(M, frame[x], [frame[y]], [""], title, xlabel, ylabel)
+framecurves(M::Type{<:Mark}, frame::Frame, x::Symbol, ys::Vector{Symbol}, by::Nothing, title, xlabel, ylabel) =
+    curves(M, frame[x], [frame[y] for y in ys], [string(y) for y in ys], title, xlabel, ylabel)
 
-function framecurves(M::Type{<:Mark}, frame::Frame, x::Symbol, ys::Vector{Symbol}, by::Nothing; options...)
-    return curves(M, frame[x], [frame[y] for y in ys], [string(y) for y in ys]; xlabel = string(x), options...)
-end
-
-function framecurves(M::Type{<:Mark}, frame::Frame, x::Symbol, y::Symbol, by::Symbol; options...)
+function framecurves(M::Type{<:Mark}, frame::Frame, x::Symbol, y::Symbol, by::Symbol, title, xlabel, ylabel)
     groups = groupby(frame, by)
     place = positions(frame[x])
-    value = positions(frame[y])
-    marks = [M(place[rows], value[rows], celltext(key[1])) for (key, rows) in zip(groups.keys, groups.rows)]
-    return Plot(marks, tight(frame[x]), axisfor(frame[y]); xlabel = string(x), ylabel = string(y), options...)
+    height = positions(frame[y])
+    marks = Mark[M(place[rows], height[rows], celltext(key[1])) for (key, rows) in zip(groups.keys, groups.rows)]
+    return Plot(marks, tight(frame[x]), axisfor(frame[y]), title, xlabel, ylabel)
 end
 
 """
@@ -114,7 +117,10 @@ end
 
 How many of the values lie in each of about `bins` equal intervals with round limits.
 """
-function histogram(values::AbstractVector{<:Union{Missing,Real}}; bins::Integer = 10, label = "", options...)
+function histogram(
+    values::AbstractVector{<:Union{Missing,Real}};
+    bins::Integer = 10, title = "", xlabel = "", ylabel = "count", label = "",
+)
     bins >= 1 || throw(ArgumentError("a histogram needs at least one bin"))
     drawn = filter(isfinite, positions(values))
     low, high = span(drawn)
@@ -124,12 +130,13 @@ function histogram(values::AbstractVector{<:Union{Missing,Real}}; bins::Integer 
     for value in drawn
         counts[clamp(searchsortedlast(edges, value), 1, length(counts))] += 1
     end
-    boxes = Boxes(edges[1:end-1], edges[2:end], zero(counts), counts, String(label))
-    return Plot([boxes], rigid(numberaxis(low, high), first(edges), last(edges)), axisfor(counts; zero = true);
-        ylabel = "count", options...)
+    boxes = Boxes(edges[1:end-1], edges[2:end], zero(counts), counts, label)
+    xaxis = rigid(numberaxis(low, high), first(edges), last(edges))
+    return Plot(Mark[boxes], xaxis, axisfor(counts; zero = true), title, xlabel, ylabel)
 end
 
-histogram(frame::Frame, name::Symbol; options...) = histogram(frame[name]; xlabel = string(name), options...)
+histogram(frame::Frame, name::Symbol; bins = 10, title = "", xlabel = string(name), ylabel = "count", label = "") =
+    histogram(frame[name]; bins = bins, title = title, xlabel = xlabel, ylabel = ylabel, label = label)
 
 "The least of 1, 2, 5 times a power of ten that is not below `x`."
 function roundup(x::Float64)
@@ -143,18 +150,21 @@ end
 
 A horizontal bar for each name, the first on top.
 """
-function barplot(names::AbstractVector, values::AbstractVector{<:Union{Missing,Real}}; label = "", options...)
+function barplot(
+    names::AbstractVector, values::AbstractVector{<:Union{Missing,Real}};
+    title = "", xlabel = "", ylabel = "", label = "",
+)
     length(names) == length(values) ||
         throw(DimensionMismatch("$(length(names)) names for $(length(values)) values"))
     lengths = positions(values)
     lengths[isnan.(lengths)] .= 0
     middles = collect(Float64, length(names):-1:1)
-    boxes = Boxes(min.(lengths, 0), max.(lengths, 0), middles .- 0.35, middles .+ 0.35, String(label))
-    return Plot([boxes], axisfor(lengths; zero = true), categoryaxis(reverse(names)); options...)
+    boxes = Boxes(min.(lengths, 0), max.(lengths, 0), middles .- 0.35, middles .+ 0.35, label)
+    return Plot(Mark[boxes], axisfor(lengths; zero = true), categoryaxis(reverse(names)), title, xlabel, ylabel)
 end
 
-barplot(frame::Frame, names::Symbol, values::Symbol; options...) =
-    barplot(frame[names], frame[values]; xlabel = string(values), options...)
+barplot(frame::Frame, names::Symbol, values::Symbol; title = "", xlabel = string(values), ylabel = "", label = "") =
+    barplot(frame[names], frame[values]; title = title, xlabel = xlabel, ylabel = ylabel, label = label)
 
 """
     heatmap(matrix; rows, columns, title, xlabel, ylabel, label)
@@ -162,16 +172,19 @@ barplot(frame::Frame, names::Symbol, values::Symbol; options...) =
 
 A shade for each value, the first row on top. Of a frame, one column names the rows, all others are drawn.
 """
-function heatmap(matrix::AbstractMatrix; rows = 1:size(matrix, 1), columns = 1:size(matrix, 2), label = "", options...)
+function heatmap(
+    matrix::AbstractMatrix;
+    rows = 1:size(matrix, 1), columns = 1:size(matrix, 2), title = "", xlabel = "", ylabel = "", label = "",
+)
     size(matrix) == (length(rows), length(columns)) ||
         throw(DimensionMismatch("$(length(rows)) and $(length(columns)) names for a matrix of size $(size(matrix))"))
     values = Float64[coalesce(v, NaN) for v in reverse(Matrix(matrix); dims = 1)]
     any(isfinite, values) || throw(ArgumentError("there are no values to draw"))
-    return Plot([Tiles(values, String(label))], categoryaxis(columns), categoryaxis(reverse(rows)); options...)
+    return Plot(Mark[Tiles(values, label)], categoryaxis(columns), categoryaxis(reverse(rows)), title, xlabel, ylabel)
 end
 
-function heatmap(frame::Frame, by::Symbol; options...)
+function heatmap(frame::Frame, by::Symbol; title = "", xlabel = "", ylabel = string(by), label = "")
     others = filter(!isequal(by), names(frame))
     values = reduce(hcat, Vector{Float64}[positions(frame[name]) for name in others])
-    return heatmap(values; rows = frame[by], columns = others, ylabel = string(by), options...)
+    return heatmap(values; rows = frame[by], columns = others, title = title, xlabel = xlabel, ylabel = ylabel, label = label)
 end

@@ -75,7 +75,7 @@ end
     @test nrow(unique(frame)) == 6 && nrow(unique(frame, :shop, :product)) == 5
     complete = dropmissing(frame)
     @test nrow(complete) == 3 && eltype(complete.price) == Float64 && eltype(complete.units) == Int
-    @test nrow(dropmissing(frame, :units)) == 5
+    @test nrow(dropmissing(frame, :units)) == 5 && nrow(dropmissing(frame, :units, :price)) == 4
 end
 
 @testset "reading and writing" begin
@@ -109,6 +109,7 @@ end
     groups = groupby(frame, :shop)
     @test length(groups) == 3 && keys(groups) == [("East",), ("North",), ("South",)]
     @test [nrow(group) for group in groups] == [1, 3, 2]
+    @test all(group[1, :shop] == key[1] for (key, group) in zip(keys(groups), groups))
     @test groups[2].shop == fill("North", 3)
     @test repr(groups) == "3 groups by shop of 6 rows"
 
