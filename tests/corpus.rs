@@ -3,6 +3,11 @@
 //! The files are not ours, so they are not in the repository: `JLSYS_SHARED` or `../shared` has them, or the tests say
 //! that they were skipped.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only the test functions themselves for tests, not their helpers"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -1,5 +1,10 @@
 //! Finding and reading environments: every rule, and every message that a user can get.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only the test functions themselves for tests, not their helpers"
+)]
+
 mod depots;
 mod files;
 mod finding;
