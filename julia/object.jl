@@ -33,7 +33,8 @@ let (project, packages_file, statements_file, loaded_file, replayed_file) = copy
     # In a module of its own: nothing of jlsys's may be found in a user's Main.
     staging = Module(:JlsysReplay)
     Base.include(staging, joinpath(@__DIR__, "replay.jl"))
-    Base.invokelatest(getfield(staging, :replay), statements_file, replayed_file)
+    replay = getfield(getfield(staging, :JlsysReplay), :replay)
+    Base.invokelatest(replay, statements_file, replayed_file)
 end
 
 # What belongs to this process must not come back in another.

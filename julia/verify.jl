@@ -36,8 +36,7 @@ function whats_wrong(package)
     # `require` finds the module loaded, and asks the manifest as any `using` does.
     Base.require(package) === IN_IMAGE[package] || return "another copy of it is loaded"
     # Where the package was loaded from when the image was made, and where the manifest says it is today. The folder of
-    # a registered package is named after its content, so this compares versions. Packages of the stock image have no
-    # origin on record: they are the version that Julia has.
+    # a registered package is named after its content, so this compares versions.
     origin = get(Base.pkgorigins, package, nothing)
     built_from = origin === nothing ? nothing : origin.path
     today = Base.locate_package(package)

@@ -138,7 +138,39 @@ struct ReplayFile {
 
 impl ReplayFile {
     fn read(path: &Path) -> Self {
-        let _ = path;
-        Self::default()
+        Self::parse(&String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()))
+    }
+
+    fn parse(text: &str) -> Self {
+        let number = |key: &str| {
+            let mut values = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+            values.next().and_then(|value| value.parse::<u64>().ok())
+        };
+        let count = |key| number(key).unwrap_or(0);
+        // The line's number is written before the statement is compiled, and the counts when all are.
+        let finished = number("finished").is_some();
+        Self {
+            counts: Replay { compiled: count("compiled"), rejected: count("false") + count("threw") },
+            unfinished: if finished { None } else { number("line") },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_leaves_the_statement_that_was_being_compiled() {
+        assert_eq!(ReplayFile::parse("line 0000000042\n").unfinished, Some(42));
+        assert_eq!(ReplayFile::parse("").unfinished, None);
+    }
+
+    #[test]
+    fn the_end_of_the_replay_has_counts() {
+        let text = "line 0000000042\nfinished 1\ncompiled 40\nfalse 1\nthrew 1\nfalse-line 17\n";
+        let file = ReplayFile::parse(text);
+        assert_eq!(file.unfinished, None);
+        assert_eq!(file.counts, Replay { compiled: 40, rejected: 2 });
     }
 }

@@ -1,0 +1,362 @@
+//! A small builder that makes a project, runs jlsys on it, and checks what came out.
+//!
+//! Each project has a depot, a home and a cache of its own; [`Project::shared_cache`] gives it the cache that all tests of
+//! a run share, for an image takes minutes to build.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use all of it")]
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A project under test.
+pub struct Project {
+    root: TempDir,
+    cache: PathBuf,
+    packages: Vec<Package>,
+    settings: String,
+    variables: Vec<(String, String)>,
+}
+
+/// A package that a project depends on.
+#[derive(Clone)]
+pub struct Package {
+    name: String,
+    uuid: String,
+    version: String,
+    source: String,
+    tests: Option<String>,
+    deps: Vec<String>,
+    place: Place,
+    needed: bool,
+}
+
+#[derive(Clone, PartialEq)]
+enum Place {
+    Stdlib,
+    Depot,
+    Folder,
+}
+
+/// The standard library's packages that tests use: name, UUID, dependencies (as in Julia 1.5's own manifests).
+const STDLIB: &[(&str, &str, &[&str])] = &[
+    ("DelimitedFiles", "8bb1440f-4735-579b-a4ab-409b98df4dab", &["Mmap"]),
+    ("Mmap", "a63ad114-7e13-5084-954f-fe012c677804", &[]),
+    ("Test", "8dfed614-e22c-5e08-85e1-65c5234f0b40", &["Distributed", "InteractiveUtils", "Logging", "Random"]),
+    ("Distributed", "8ba89e20-285c-5b6f-9357-94700520ee1b", &["Random", "Serialization", "Sockets"]),
+    ("InteractiveUtils", "b77e0a4c-d291-57a0-90e8-8db25a27a240", &["Markdown"]),
+    ("Markdown", "d6f4376e-aef5-505a-96c1-9c027394607a", &["Base64"]),
+    ("Base64", "2a0f44e3-6c83-55bd-87e4-b1978d98bd5f", &[]),
+    ("Logging", "56ddb016-857b-54e1-b83d-db4d58db5568", &[]),
+    ("Random", "9a3f8284-a2c9-5f02-9a11-845980a1fd5c", &["Serialization"]),
+    ("Serialization", "9e88b42a-f829-5b0c-bbe9-9e923198166b", &[]),
+    ("Sockets", "6462fe0b-24de-5631-8697-dd941f90decc", &[]),
+];
+
+/// A package that is installed in the depot, as `Pkg.add` leaves it. Its module has this source.
+pub fn package(name: &str, source: &str) -> Package {
+    Package {
+        name: name.to_owned(),
+        uuid: uuid_for(name),
+        version: "1.0.0".to_owned(),
+        source: source.to_owned(),
+        tests: None,
+        deps: Vec::new(),
+        place: Place::Depot,
+        needed: true,
+    }
+}
+
+impl Package {
+    pub fn tests(mut self, code: &str) -> Self {
+        self.tests = Some(code.to_owned());
+        self
+    }
+
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = version.to_owned();
+        self
+    }
+
+    pub fn depends_on(mut self, name: &str) -> Self {
+        self.deps.push(name.to_owned());
+        self
+    }
+
+    /// In a folder of the project, as `Pkg.develop` leaves it.
+    pub fn by_path(mut self) -> Self {
+        self.place = Place::Folder;
+        self
+    }
+
+    /// In the manifest, and not in the project.
+    pub fn indirect(mut self) -> Self {
+        self.needed = false;
+        self
+    }
+
+    /// What the manifest calls its tree: anything that changes with the version and the content will do, since
+    /// Julia looks packages up by this name and does not check it.
+    fn tree(&self) -> String {
+        let content = format!("{}\n{}\n{}\n{:?}", self.name, self.version, self.source, self.tests);
+        jlsys::file::Sha256Digest::of(content).to_string()[..40].to_owned()
+    }
+}
+
+/// A UUID that is the same in every run, so that images can be shared.
+fn uuid_for(name: &str) -> String {
+    let digits = jlsys::file::Sha256Digest::of(name).to_string();
+    format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..32])
+}
+
+impl Project {
+    /// An empty project.
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("jlsys-test-").tempdir().unwrap();
+        for folder in ["project", "depot", "home"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        let cache = root.path().join("cache");
+        Self { root, cache, packages: Vec::new(), settings: String::new(), variables: Vec::new() }
+    }
+
+    pub fn package(mut self, package: Package) -> Self {
+        self.packages.push(package);
+        self
+    }
+
+    /// Depends on a package of the standard library.
+    pub fn stdlib(mut self, name: &str) -> Self {
+        self.add_stdlib(name, true);
+        self
+    }
+
+    fn add_stdlib(&mut self, name: &str, needed: bool) {
+        if let Some(known) = self.packages.iter_mut().find(|package| package.name == name) {
+            known.needed |= needed;
+            return;
+        }
+        let (name, uuid, deps) = STDLIB.iter().find(|entry| entry.0 == name).expect("a known standard library");
+        self.packages.push(Package {
+            uuid: (*uuid).to_owned(),
+            deps: deps.iter().map(|dep| (*dep).to_owned()).collect(),
+            place: Place::Stdlib,
+            needed,
+            ..package(name, "")
+        });
+        deps.iter().for_each(|dep| self.add_stdlib(dep, false));
+    }
+
+    /// What `jlsys.toml` says.
+    pub fn settings(mut self, toml: &str) -> Self {
+        self.settings = toml.to_owned();
+        self
+    }
+
+    pub fn file(self, name: &str, content: &str) -> Self {
+        std::fs::write(self.path(name), content).unwrap();
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<Path>) -> Self {
+        self.variables.push((name.to_owned(), value.as_ref().display().to_string()));
+        self
+    }
+
+    /// Uses the cache that all tests of a run share.
+    pub fn shared_cache(mut self) -> Self {
+        self.cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        self
+    }
+
+    /// Writes the files. What was written before is replaced.
+    pub fn write(self) -> Self {
+        let names: Vec<String> = self.packages.iter().flat_map(|package| package.deps.clone()).collect();
+        let mut this = self;
+        for name in names {
+            if !this.packages.iter().any(|package| package.name == name) {
+                this.add_stdlib(&name, false);
+            }
+        }
+        let mut project = String::from("[deps]\n");
+        let mut manifest = String::new();
+        for package in &this.packages {
+            if package.needed {
+                writeln!(project, "{} = \"{}\"", package.name, package.uuid).unwrap();
+            }
+            write!(manifest, "[[{}]]\nuuid = \"{}\"\n", package.name, package.uuid).unwrap();
+            if !package.deps.is_empty() {
+                writeln!(manifest, "deps = {:?}", package.deps).unwrap();
+            }
+            match package.place {
+                Place::Stdlib => {}
+                Place::Depot => {
+                    writeln!(manifest, "version = \"{}\"", package.version).unwrap();
+                    writeln!(manifest, "git-tree-sha1 = \"{}\"", package.tree()).unwrap();
+                }
+                Place::Folder => {
+                    writeln!(manifest, "version = \"{}\"\npath = \"{}\"", package.version, package.name).unwrap();
+                }
+            }
+            manifest.push('\n');
+            this.install(package);
+        }
+        std::fs::write(this.path("Project.toml"), project).unwrap();
+        std::fs::write(this.path("Manifest.toml"), manifest).unwrap();
+        if this.settings.is_empty() {
+            let _ = std::fs::remove_file(this.path("jlsys.toml"));
+        } else {
+            std::fs::write(this.path("jlsys.toml"), &this.settings).unwrap();
+        }
+        this
+    }
+
+    fn install(&self, package: &Package) {
+        let folder = match package.place {
+            Place::Stdlib => return,
+            Place::Folder => self.path(&package.name),
+            Place::Depot => {
+                let slug = jlsys::environment::version_slug(
+                    package.uuid.parse().unwrap(),
+                    package.tree().parse().unwrap(),
+                    5,
+                );
+                self.root.path().join("depot/packages").join(&package.name).join(slug)
+            }
+        };
+        std::fs::create_dir_all(folder.join("src")).unwrap();
+        let mut project = format!(
+            "name = \"{}\"\nuuid = \"{}\"\nversion = \"{}\"\n\n[deps]\n",
+            package.name, package.uuid, package.version
+        );
+        for dep in &package.deps {
+            let uuid = self.packages.iter().find(|other| other.name == *dep).map(|other| other.uuid.clone());
+            writeln!(project, "{dep} = \"{}\"", uuid.unwrap()).unwrap();
+        }
+        project.push_str("\n[extras]\nTest = \"8dfed614-e22c-5e08-85e1-65c5234f0b40\"\n\n[targets]\ntest = [\"Test\"]\n");
+        std::fs::write(folder.join("Project.toml"), project).unwrap();
+        let module = format!("module {}\n{}\nend\n", package.name, package.source);
+        std::fs::write(folder.join(format!("src/{}.jl", package.name)), module).unwrap();
+        if let Some(tests) = &package.tests {
+            std::fs::create_dir_all(folder.join("test")).unwrap();
+            std::fs::write(folder.join("test/runtests.jl"), tests).unwrap();
+        }
+    }
+
+    /// A file of the project.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join("project").join(name)
+    }
+
+    /// A file outside of the project.
+    pub fn outside(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Changes a file of the project.
+    pub fn edit(&self, name: &str, change: impl FnOnce(String) -> String) {
+        let path = self.path(name);
+        let old = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, change(old)).unwrap();
+    }
+
+    /// `jlsys` with these arguments, in the project's folder, with nothing of this machine's user around it.
+    pub fn command(&self, args: &[&str]) -> Command {
+        self.command_for(env!("CARGO_BIN_EXE_jlsys"), args)
+    }
+
+    /// Another program in the same surroundings.
+    pub fn command_for(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .current_dir(self.path(""))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.outside("home"))
+            .env("JULIA", julia())
+            .env("JULIA_DEPOT_PATH", self.outside("depot"))
+            .env("JLSYS_CACHE_DIR", &self.cache)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs `jlsys`.
+    pub fn jlsys(&self, args: &[&str]) -> Ran {
+        Ran(self.command(args).output().unwrap())
+    }
+}
+
+/// What came of a run.
+pub struct Ran(pub Output);
+
+impl Ran {
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+
+    #[track_caller]
+    pub fn expect_status(self, status: i32) -> Self {
+        assert_eq!(self.0.status.code(), Some(status), "stdout: {}\nstderr: {}", self.stdout(), self.stderr());
+        self
+    }
+
+    /// Expects that nothing was done, and that one line says why, with these words in it.
+    #[track_caller]
+    pub fn expect_refusal(self, words: &[&str]) -> Self {
+        let this = self.expect_status(1);
+        let said = this.stderr();
+        assert_eq!(said.lines().count(), 1, "not one line: {said}");
+        for word in words {
+            assert!(said.contains(word), "{word:?} is not in {said:?}");
+        }
+        assert!(!said.contains("panicked"), "{said}");
+        this
+    }
+
+    #[track_caller]
+    pub fn expect_stderr(self, words: &str) -> Self {
+        assert!(self.stderr().contains(words), "{words:?} is not in {:?}", self.stderr());
+        self
+    }
+
+    #[track_caller]
+    pub fn expect_stdout(self, words: &str) -> Self {
+        assert!(self.stdout().contains(words), "{words:?} is not in {:?}", self.stdout());
+        self
+    }
+
+    /// The JSON document on standard output.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.0.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout(), self.stderr()))
+    }
+}
+
+/// The Julia that tests run: the one that `JULIA` names, else the one that `scripts/get-julia` finds or installs.
+pub fn julia() -> &'static Path {
+    static JULIA: OnceLock<PathBuf> = OnceLock::new();
+    JULIA.get_or_init(|| {
+        if let Some(julia) = std::env::var_os("JULIA") {
+            return julia.into();
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/get-julia");
+        let output = Command::new(script).output().expect("scripts/get-julia runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().into()
+    })
+}
