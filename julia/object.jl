@@ -31,7 +31,7 @@ let (project, packages_file, statements_file, loaded_file, replayed_file) = copy
     end
 
     # In a module of its own: nothing of jlsys's may be found in a user's Main.
-    staging = Module(:JlsysReplay)
+    staging = Module(:JlsysStaging)
     Base.include(staging, joinpath(@__DIR__, "replay.jl"))
     replay = getfield(getfield(staging, :JlsysReplay), :replay)
     Base.invokelatest(replay, statements_file, replayed_file)

@@ -10,6 +10,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 /// prints a gigabyte does not fill the disk.
 pub const LOG_LIMIT: u64 = 16 << 20;
 
+/// What a Julia that ended with an error says about it: the rest of the first line that begins with `ERROR: `, without the
+/// names of the errors that only say where it was loaded from. Empty when there is none.
+pub fn julia_error(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let error = text.lines().find_map(|line| line.strip_prefix("ERROR: ")).unwrap_or_default();
+    error.trim_start_matches("LoadError: ").trim_start_matches("InitError: ").chars().take(300).collect()
+}
+
 /// Copies `output` into a new file at `path` until its end, or until the limit; past that the output is
 /// still read, so that the command is not held up, and its size noted in the last line.
 pub(super) async fn copy(mut output: impl AsyncRead + Unpin, path: &Path) -> io::Result<()> {

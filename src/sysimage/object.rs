@@ -50,7 +50,7 @@ pub enum ObjectError {
     #[error("cannot write what the image is built from: {0}")]
     Inputs(#[from] io::Error),
     /// Julia ended before the object was there.
-    #[error("Julia {} while {stage}; its output is in {}", .finished.ending, .log.display())]
+    #[error("Julia {} while {stage}{}; its output is in {}", .finished.ending, said(.log), .log.display())]
     Failed {
         /// How it went.
         finished: Finished,
@@ -59,6 +59,12 @@ pub enum ObjectError {
         /// Its output.
         log: PathBuf,
     },
+}
+
+/// Julia's own words, as a part of a sentence.
+pub(super) fn said(log: &Path) -> String {
+    let error = process::julia_error(log);
+    if error.is_empty() { error } else { format!(" ({error})") }
 }
 
 /// What the process was busy with when it ended.

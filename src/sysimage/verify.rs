@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::environment::Uuid;
 use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
+use super::object::said;
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
 
@@ -32,7 +33,7 @@ pub enum VerifyError {
         log: PathBuf,
     },
     /// Julia does not run with the image.
-    #[error("Julia {} when started with the image; its output is in {}", .finished.ending, .log.display())]
+    #[error("Julia {} when started with the image{}; its output is in {}", .finished.ending, said(.log), .log.display())]
     DoesNotRun {
         /// How it went.
         finished: Finished,
