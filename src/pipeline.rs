@@ -71,6 +71,7 @@ pub async fn trace(
     let mut build = Build::new(prepared, options, progress, prepared.cache.stage()?)?;
     let (plan, traces) = build.trace().await?;
     let statements = build.collect(&plan, &traces)?;
+    build.warn_of_left_out(&plan);
     if let Some(output) = output {
         std::fs::copy(&statements.path, output).map_err(Error::file(output))?;
     }
@@ -281,11 +282,7 @@ impl<'a> Build<'a> {
         self.report.statements.compiled = made.replay.compiled;
         self.report.statements.rejected = made.replay.rejected;
         self.report.statements.left_out = self.report.statements.kept - made.statements;
-        for package in &made.plan.left_out {
-            if !package.reason.is_chosen() {
-                self.report.warnings.push(format!("{} is left out: {}", package.name, package.reason));
-            }
-        }
+        self.warn_of_left_out(&made.plan);
         self.staging.commit(&self.prepared.cache, &self.prepared.inputs, &mut self.report)?;
         Ok(self.report)
     }
@@ -311,6 +308,12 @@ impl<'a> Build<'a> {
                 self.prepared.environment.package(*uuid).map_or_else(|| uuid.to_string(), |p| p.name.clone())
             }
         }
+    }
+
+    fn warn_of_left_out(&mut self, plan: &Plan) {
+        let broken = plan.left_out.iter().filter(|package| !package.reason.is_chosen());
+        let warnings = broken.map(|package| format!("{} is left out: {}", package.name, package.reason));
+        self.report.warnings.extend(warnings);
     }
 
     fn note_phase(&mut self, name: &str, elapsed: Duration) {

@@ -88,10 +88,10 @@ fn suites_that_hang_are_ended_with_all_that_they_started() {
             "Stubborn",
             &format!("run(`sh -c \"trap '' TERM INT HUP; while true; do sleep 1; done # {mark}\"`)"),
         ))
-        .settings("[workloads]\ntime-limit = \"25s\"\n")
+        .settings("[workloads]\ntime-limit = \"60s\"\n")
         .write();
     let started = Instant::now();
-    let report = trace(&project);
+    let report = project.jlsys(&["trace", "--json", "--jobs", "4"]).expect_status(0).json();
     for name in ["Hangs", "Spins", "Spawns", "Stubborn"] {
         assert_eq!(outcome(&report, name), "timeout", "{name}: {report:#}");
         expect_partial_trace(&report, name);

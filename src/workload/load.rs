@@ -62,7 +62,12 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         ran.outcome = finished.ending.into();
         ran.seconds += finished.seconds;
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
-        failed.extend(results.failed);
+        let text = std::fs::read(&log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        failed.extend(results.failed.into_iter().map(|(uuid, error)| {
+            let own_words = name_of(packages, uuid).and_then(|name| precompile_error(&text, name));
+            (uuid, own_words.unwrap_or(error))
+        }));
         match results.unfinished {
             Some(package) if !finished.ending.is_success() => {
                 failed.insert(package, format!("Julia {} while loading it", finished.ending));
@@ -74,4 +79,35 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         ran.outcome = Outcome::Failed;
     }
     Ok(Loaded { ran, failed })
+}
+
+fn name_of(packages: &[PlannedPackage], uuid: Uuid) -> Option<&str> {
+    packages.iter().find(|package| package.uuid == uuid).map(|package| package.name.as_str())
+}
+
+/// Why a package does not precompile. Precompiling runs in a Julia of its own, so the error that arrives in `load.jl` says no
+/// more than that it failed; what that Julia printed stands in the log, before the line in which `load.jl` names the package.
+fn precompile_error(log: &str, name: &str) -> Option<String> {
+    let (before, _) = log.split_once(&format!("[jlsys: {name} does not load: Failed to precompile"))?;
+    // What was said about the package before this one is behind a line of the same kind.
+    let own = before.rsplit_once("[jlsys: ").map_or(before, |(_, own)| own);
+    let errors = own.lines().filter_map(|line| line.strip_prefix("ERROR: "));
+    let error = errors.map(|error| error.trim_start_matches("LoadError: ").trim_start_matches("InitError: "));
+    error.last().map(|error| error.chars().take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_the_precompiling_julia_is_found() {
+        let log = "ERROR: LoadError: first\nStacktrace:\n[jlsys: A does not load: Failed to precompile A]\n\
+                   ERROR: LoadError: LoadError: second\n[jlsys: B does not load: Failed to precompile B]\n\
+                   [jlsys: C does not load: Failed to precompile C]\n";
+        assert_eq!(precompile_error(log, "A").as_deref(), Some("first"));
+        assert_eq!(precompile_error(log, "B").as_deref(), Some("second"));
+        assert_eq!(precompile_error(log, "C"), None);
+        assert_eq!(precompile_error(log, "D"), None);
+    }
 }

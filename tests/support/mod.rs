@@ -1,6 +1,6 @@
 //! A small builder that makes a project, runs jlsys on it, and checks what came out.
 //!
-//! Each project has a depot, a home and a cache of its own; [`Project::shared_cache`] gives it the cache that all tests of
+//! Each project has a depot, a home and a cache of its own; [`Project::shared`] gives it the cache and depot that all tests of
 //! a run share, for an image takes minutes to build.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
@@ -18,6 +18,7 @@ use tempfile::TempDir;
 pub struct Project {
     root: TempDir,
     cache: PathBuf,
+    depot: PathBuf,
     packages: Vec<Package>,
     settings: String,
     variables: Vec<(String, String)>,
@@ -121,8 +122,8 @@ impl Project {
         for folder in ["project", "depot", "home"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
-        let cache = root.path().join("cache");
-        Self { root, cache, packages: Vec::new(), settings: String::new(), variables: Vec::new() }
+        let (cache, depot) = (root.path().join("cache"), root.path().join("depot"));
+        Self { root, cache, depot, packages: Vec::new(), settings: String::new(), variables: Vec::new() }
     }
 
     pub fn package(mut self, package: Package) -> Self {
@@ -168,9 +169,17 @@ impl Project {
         self
     }
 
-    /// Uses the cache that all tests of a run share.
-    pub fn shared_cache(mut self) -> Self {
-        self.cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    /// Uses the cache and the depot that all tests of a run share: an image is built once, by whoever comes first.
+    pub fn shared(mut self) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        self.cache = folder.join("cache");
+        self.depot = folder.join("depot");
+        self
+    }
+
+    /// Goes back to a cache of its own, which is not there yet.
+    pub fn own_cache(mut self) -> Self {
+        self.cache = self.root.path().join("cache");
         self
     }
 
@@ -226,7 +235,7 @@ impl Project {
                     package.tree().parse().unwrap(),
                     5,
                 );
-                self.root.path().join("depot/packages").join(&package.name).join(slug)
+                self.depot.join("packages").join(&package.name).join(slug)
             }
         };
         std::fs::create_dir_all(folder.join("src")).unwrap();
@@ -239,12 +248,12 @@ impl Project {
             writeln!(project, "{dep} = \"{}\"", uuid.unwrap()).unwrap();
         }
         project.push_str("\n[extras]\nTest = \"8dfed614-e22c-5e08-85e1-65c5234f0b40\"\n\n[targets]\ntest = [\"Test\"]\n");
-        std::fs::write(folder.join("Project.toml"), project).unwrap();
+        write_if_new(&folder.join("Project.toml"), &project);
         let module = format!("module {}\n{}\nend\n", package.name, package.source);
-        std::fs::write(folder.join(format!("src/{}.jl", package.name)), module).unwrap();
+        write_if_new(&folder.join(format!("src/{}.jl", package.name)), &module);
         if let Some(tests) = &package.tests {
             std::fs::create_dir_all(folder.join("test")).unwrap();
-            std::fs::write(folder.join("test/runtests.jl"), tests).unwrap();
+            write_if_new(&folder.join("test/runtests.jl"), tests);
         }
     }
 
@@ -284,7 +293,7 @@ impl Project {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.outside("home"))
             .env("JULIA", julia())
-            .env("JULIA_DEPOT_PATH", self.outside("depot"))
+            .env("JULIA_DEPOT_PATH", &self.depot)
             .env("JLSYS_CACHE_DIR", &self.cache)
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
@@ -293,6 +302,15 @@ impl Project {
     /// Runs `jlsys`.
     pub fn jlsys(&self, args: &[&str]) -> Ran {
         Ran(self.command(args).output().unwrap())
+    }
+}
+
+/// Leaves a file alone that is as it should be: another test may be reading it, and Julia goes by its time of change.
+fn write_if_new(path: &Path, content: &str) {
+    if std::fs::read_to_string(path).ok().as_deref() != Some(content) {
+        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap()).unwrap();
+        std::io::Write::write_all(&mut file, content.as_bytes()).unwrap();
+        file.persist(path).unwrap();
     }
 }
 

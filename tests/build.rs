@@ -1,0 +1,376 @@
+//! The main job on a real Julia: an image is built, verified, found again, used, and given up when the project changes.
+//!
+//! All tests here use one project and share its image through the cache; whichever comes first builds it.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{Package, Project, Ran, julia, package};
+
+const NATIVE: &[&str] = &["build", "--cpu-target", "native", "--json"];
+
+/// A package with something to compile.
+fn tables() -> Package {
+    let source = "
+        using DelimitedFiles
+        struct Table{T}
+            names::Vector{Symbol}
+            columns::Vector{Vector{T}}
+        end
+        function parse_table(text)
+            data, header = readdlm(IOBuffer(text), ','; header = true)
+            Table(Symbol.(vec(header)), [Float64.(data[:, i]) for i in 1:size(data, 2)])
+        end
+        function Base.show(io::IO, ::MIME\"text/plain\", table::Table)
+            for (name, column) in zip(table.names, table.columns)
+                println(io, rpad(string(name), 8), join(round.(column; digits = 2), ' '))
+            end
+        end
+        total(table::Table; weights = nothing) =
+            sum(sum(c) * (weights === nothing ? 1.0 : weights[i]) for (i, c) in enumerate(table.columns))
+    ";
+    package("Tables", source).depends_on("DelimitedFiles").tests(
+        "using Tables, Test
+        @testset \"tables\" begin
+            table = Tables.parse_table(\"a,b\\n1,2\\n3,4.5\\n\")
+            @test table.names == [:a, :b]
+            @test Tables.total(table) == 10.5
+            @test Tables.total(table; weights = [1.0, 0.0]) == 4.0
+            @test occursin(\"4.5\", sprint(show, \"text/plain\", table))
+        end",
+    )
+}
+
+/// Our project: a package in the depot, one of the standard library, and two in folders, of which one is taken in.
+fn project() -> Project {
+    Project::new()
+        .shared()
+        .stdlib("DelimitedFiles")
+        .package(tables())
+        .package(package("Draft", "using Tables\ndraft() = 1").depends_on("Tables").by_path())
+        .package(package("Own", "answer() = 42\nwhat(x) = \"it is $x\"").by_path())
+        .settings("include = [\"Own\"]\n\n[workloads]\nskip-tests = [\"DelimitedFiles\"]\n")
+        .file("precompile.jl", "using Own; println(Own.what(Own.answer()))")
+        .write()
+}
+
+fn built() -> Project {
+    let project = project();
+    project.jlsys(NATIVE).expect_status(0);
+    project
+}
+
+/// The project with a copy of the cache, which a test may damage.
+fn with_own_cache(project: Project) -> Project {
+    let shared = project.cache().to_owned();
+    let project = project.own_cache();
+    let status = Command::new("cp").arg("-a").arg(&shared).arg(project.cache()).status().unwrap();
+    assert!(status.success());
+    project
+}
+
+/// Runs a program that no workload has in it.
+const PROGRAM: &str = "using Tables, Own
+    table = Tables.parse_table(\"x,y\\n5,6\\n7,8.25\\n\")
+    show(stdout, \"text/plain\", table)
+    println(Tables.total(table), Own.what(Own.answer()))";
+
+const EXPECTED: &str = "x       5.0 7.0\ny       6.0 8.25\n26.25it is 42\n";
+
+fn image_of(project: &Project) -> PathBuf {
+    PathBuf::from(project.jlsys(&["path"]).expect_status(0).stdout().trim())
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn an_image_is_built_and_says_what_is_in_it() {
+    let project = project();
+    let report = project.jlsys(NATIVE).expect_status(0).json();
+    assert_eq!(report["schema"], 1);
+    assert_eq!(report["tier"], "full", "{report:#}");
+    assert!(Path::new(report["image"].as_str().unwrap()).is_file());
+    let included: Vec<&str> =
+        report["packages"]["included"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert!(included.contains(&"Tables") && included.contains(&"Own"), "{included:?}");
+    let dropped = report["packages"]["dropped"].as_array().unwrap();
+    assert_eq!(dropped.len(), 1, "{dropped:?}");
+    assert_eq!(dropped[0]["name"], "Draft");
+    assert!(dropped[0]["reason"].as_str().unwrap().contains("include"));
+    let statements = &report["statements"];
+    let count = |name: &str| statements[name].as_u64().unwrap();
+    assert!(count("traced") >= count("kept") && count("kept") > 20, "{statements}");
+    assert_eq!(count("compiled") + count("rejected"), count("kept"), "{statements}");
+    assert!(count("rejected") * 20 <= count("kept"), "{statements}");
+    for workload in report["workloads"].as_array().unwrap() {
+        assert_eq!(workload["outcome"], "ok", "{workload}");
+        assert!(Path::new(workload["log"].as_str().unwrap()).is_file(), "{workload}");
+    }
+    assert!(report["peak_memory_bytes"].as_u64().unwrap() > 500 << 20);
+    let mode = Path::new(report["image"].as_str().unwrap()).metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(project.cache().join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn julia_runs_faster_and_compiles_less() {
+    let project = built();
+    let script = project.path("program.jl");
+    std::fs::write(&script, PROGRAM).unwrap();
+    let trace = |name: &str, program: &Path, before: &[&str]| {
+        let trace = project.outside(name);
+        let option = format!("--trace-compile={}", trace.display());
+        let args: Vec<&str> = before.iter().copied().chain([option.as_str(), "program.jl"]).collect();
+        let ran = Ran(project.command_for(program, &args).output().unwrap()).expect_status(0);
+        assert_eq!(ran.stdout(), EXPECTED, "{}", ran.stderr());
+        std::fs::read_to_string(trace).unwrap().lines().count()
+    };
+    let plain = trace("plain", julia(), &["--project=."]);
+    let with_image = trace("image", Path::new(env!("CARGO_BIN_EXE_jlsys")), &["run", "--"]);
+    assert!(plain > 30, "{plain}");
+    assert!(with_image * 10 <= plain, "{with_image} of {plain}");
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn packages_come_from_the_image_at_the_manifests_version() {
+    let project = built();
+    let code = "ids = [id for id in keys(Base.loaded_modules) if id.name in (\"Tables\", \"Own\", \"Draft\")]
+        println(join(sort([id.name for id in ids]), ' '))
+        using Draft; println(Draft.draft(), ' ', Base.active_project())";
+    let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
+    let expected = format!("Own Tables\n1 {}\n", project.path("Project.toml").canonicalize().unwrap().display());
+    assert_eq!(ran.stdout(), expected, "{}", ran.stderr());
+    assert_eq!(ran.stderr(), "");
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn a_second_build_is_a_hit_and_starts_no_julia() {
+    let project = built();
+    // A wrapper that tells when it is started. It is probed once, and not again.
+    let wrapper = project.outside("wrapper");
+    let log = project.outside("started");
+    let text = format!("#!/bin/sh\necho \"$*\" >> '{}'\nexec '{}' \"$@\"\n", log.display(), julia().display());
+    std::fs::write(&wrapper, text).unwrap();
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let project = project.env("JULIA", &wrapper);
+    project.jlsys(&["status"]).expect_status(0).expect_stdout("ready:");
+    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 1);
+    std::fs::remove_file(&log).unwrap();
+    let report = project.jlsys(NATIVE).expect_status(0).json();
+    assert_eq!(report["outcome"], "hit");
+    project.jlsys(&["status", "--explain"]).expect_status(0);
+    image_of(&project);
+    assert!(!log.exists(), "{}", std::fs::read_to_string(&log).unwrap());
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn julias_own_exit_status_arguments_and_streams_pass_through() {
+    let project = built();
+    let code = "print(stderr, \"to stderr\"); println(join(ARGS, '|')); exit(7)";
+    let ran = project.jlsys(&["run", "--", "-e", code, "a b", "--project=x", "-q"]);
+    assert_eq!(ran.0.status.code(), Some(7));
+    assert_eq!((ran.stdout().as_str(), ran.stderr().as_str()), ("a b|--project=x|-q\n", "to stderr"));
+    let ran = project.jlsys(&["run", "--", "-e", "ccall(:raise, Cint, (Cint,), 15)"]);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ran.0.status), Some(15));
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn what_changes_the_image_is_noticed_and_what_does_not_is_not() {
+    let project = built();
+    let ready = || project.jlsys(&["status"]).expect_status(0).expect_stdout("ready:");
+    let stale = |change: &str| {
+        let status = project.jlsys(&["status", "--json", "--explain"]).expect_status(1).json();
+        assert_eq!(status["state"], "stale", "{change}");
+        let changed = status["changed"].to_string();
+        assert!(changed.contains(change), "{change:?} is not in {changed}");
+        let ran = project.jlsys(&["run", "--", "-e", "println(unsafe_string(Base.JLOptions().image_file))"]);
+        let ran = ran.expect_status(0);
+        assert!(!ran.stdout().contains("jlsys") && !ran.stdout().contains("images"), "{}", ran.stdout());
+        assert_eq!(ran.stderr().lines().count(), 1, "{}", ran.stderr());
+        assert!(ran.stderr().starts_with("jlsys: plain Julia: "), "{}", ran.stderr());
+    };
+    ready();
+
+    // A comment, and the order of entries.
+    project.edit("Manifest.toml", |text| {
+        let mut entries: Vec<&str> = text.split("\n\n").filter(|entry| !entry.trim().is_empty()).collect();
+        entries.reverse();
+        format!("# a comment\n{}\n", entries.join("\n\n"))
+    });
+    project.edit("Project.toml", |text| format!("# another\n{text}"));
+    project.edit("jlsys.toml", |text| format!("# and one here\n{text}"));
+    ready();
+
+    // A file of an included package; a file of one that is left out.
+    project.edit("Own/src/Own.jl", |text| text.replace("42", "43"));
+    stale("Own: its files changed");
+    project.edit("Own/src/Own.jl", |text| text.replace("43", "42"));
+    ready();
+    project.edit("Draft/src/Draft.jl", |text| text.replace("= 1", "= 2"));
+    ready();
+
+    // Workloads.
+    project.edit("precompile.jl", |text| format!("{text}\n"));
+    stale("workload precompile.jl changed");
+    project.edit("precompile.jl", |text| text.trim_end().to_owned());
+    ready();
+    project.edit("jlsys.toml", |text| text.replace("skip-tests = [", "skip-tests = [\"Tables\", "));
+    stale("workload tests of Tables is gone");
+    project.edit("jlsys.toml", |text| text.replace("\"Tables\", ", ""));
+    ready();
+    project.edit("jlsys.toml", |text| format!("julia-args = [\"-O1\"]\n{text}"));
+    stale("julia-args");
+    project.edit("jlsys.toml", |text| text.replace("julia-args = [\"-O1\"]\n", ""));
+    ready();
+
+    // Preferences, where this Julia has them.
+    let version = Command::new(julia()).arg("--version").output().unwrap();
+    let has_preferences = !String::from_utf8_lossy(&version.stdout).contains(" 1.5.");
+    std::fs::write(project.path("LocalPreferences.toml"), "[Tables]\ndigits = 3\n").unwrap();
+    if has_preferences {
+        stale("preferences of Tables");
+    } else {
+        ready();
+    }
+    std::fs::remove_file(project.path("LocalPreferences.toml")).unwrap();
+
+    // A version.
+    let newer = project.path("Manifest.toml");
+    let old = std::fs::read_to_string(&newer).unwrap();
+    project.edit("Manifest.toml", |text| text.replace("version = \"1.0.0\"\ngit-tree", "version = \"1.0.1\"\ngit-tree"));
+    stale("Tables 1.0.0 → 1.0.1");
+    std::fs::write(&newer, old).unwrap();
+    ready();
+
+    // Julia: another file at another path, with another content in the base image, is another Julia.
+    let status = project.jlsys(&["status", "--cpu-target", "portable"]).expect_status(1);
+    assert!(status.stdout().contains("CPU target"), "{}", status.stdout());
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn a_checkout_may_move() {
+    let project = built();
+    let key = project.jlsys(&["status", "--json"]).expect_status(0).json()["key"].clone();
+    let moved = project.outside("elsewhere");
+    let status = Command::new("cp").arg("-a").arg(project.path("")).arg(&moved).status().unwrap();
+    assert!(status.success());
+    let mut command = project.command(NATIVE);
+    let report = Ran(command.current_dir(&moved).output().unwrap()).expect_status(0).json();
+    assert_eq!((&report["outcome"], &report["key"]), (&"hit".into(), &key));
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn what_is_wrong_with_an_image_leads_to_plain_julia() {
+    let project = with_own_cache(built());
+    let image = image_of(&project);
+    let kept = project.outside("kept.so");
+    std::fs::rename(&image, &kept).unwrap();
+    let restore = || {
+        let _ = std::fs::remove_file(&image);
+        let status = Command::new("cp").args(["-a"]).arg(&kept).arg(&image).status().unwrap();
+        assert!(status.success());
+        std::fs::set_permissions(&image, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let expect_plain = |words: &str| {
+        let ran = project.jlsys(&["run", "--", "-e", "print(1 + 1)"]).expect_status(0);
+        assert_eq!(ran.stdout(), "2");
+        assert_eq!(ran.stderr().lines().count(), 1, "{}", ran.stderr());
+        assert!(ran.stderr().contains(words), "{words:?} is not in {}", ran.stderr());
+        let quiet = project.jlsys(&["run", "--quiet", "--", "-e", "print(1 + 1)"]).expect_status(0);
+        assert_eq!(quiet.stderr(), "");
+        project.jlsys(&["status"]).expect_status(1).expect_stdout("failed:");
+    };
+    expect_plain("cannot be read");
+    restore();
+    project.jlsys(&["status"]).expect_status(0);
+
+    // Cut short; a byte changed; a link; open to others; somebody else's.
+    let file = std::fs::OpenOptions::new().write(true).open(&image).unwrap();
+    file.set_len(1 << 20).unwrap();
+    expect_plain("is not the file that was built");
+    restore();
+    std::fs::OpenOptions::new().write(true).open(&image).and_then(|mut f| std::io::Write::write(&mut f, b"X")).unwrap();
+    expect_plain("is not the file that was built");
+    restore();
+    std::fs::remove_file(&image).unwrap();
+    std::os::unix::fs::symlink(&kept, &image).unwrap();
+    expect_plain("is not a regular file");
+    restore();
+    std::fs::set_permissions(&image, std::fs::Permissions::from_mode(0o666)).unwrap();
+    expect_plain("others may write to");
+    restore();
+    if nix_is_root() {
+        std::os::unix::fs::chown(&image, Some(12345), None).unwrap();
+        expect_plain("belongs to another user");
+        restore();
+    }
+    project.jlsys(&["status"]).expect_status(0);
+
+    // The description of the entry.
+    let header = image.with_file_name("entry.json");
+    let text = std::fs::read_to_string(&header).unwrap();
+    std::fs::write(&header, &text[..text.len() / 2]).unwrap();
+    expect_plain("is not an entry's description");
+    std::fs::write(&header, text.replace("\"sys.so\"", "\"../../sys.so\"")).unwrap();
+    expect_plain("names an image outside of it");
+    std::fs::write(&header, text.replacen("\"format\": 1", "\"format\": 99", 1)).unwrap();
+    expect_plain("another version of jlsys");
+    std::fs::write(&header, &text).unwrap();
+    project.jlsys(&["status"]).expect_status(0);
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn a_cache_that_is_gone_or_read_only_still_lets_julia_start() {
+    let project = with_own_cache(built());
+    // Root may write anywhere, so this says something only when somebody else runs it.
+    for (name, mode) in [("read-only", 0o555), ("back", 0o755)] {
+        for folder in ["", "images", "probes", "projects"] {
+            let path = project.cache().join(folder);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let ran = project.jlsys(&["run", "--", "-e", "using Tables; print(1)"]).expect_status(0);
+        assert_eq!((ran.stdout().as_str(), ran.stderr().as_str()), ("1", ""), "{name}");
+    }
+    std::fs::remove_dir_all(project.cache()).unwrap();
+    let ran = project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
+    assert_eq!(ran.stdout(), "1");
+    assert_eq!(ran.stderr().lines().count(), 1, "{}", ran.stderr());
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn jlsys_can_be_switched_off() {
+    let project = built();
+    let code = "print(any(id -> id.name == \"Tables\", keys(Base.loaded_modules)))";
+    let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
+    assert_eq!(ran.stdout(), "true");
+    let mut command = project.command(&["run", "--", "-e", code]);
+    let ran = Ran(command.env("JLSYS_DISABLE", "1").output().unwrap()).expect_status(0);
+    assert_eq!((ran.stdout().as_str(), ran.stderr().as_str()), ("false", ""));
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn run_starts_julia_whatever_is_wrong_with_the_project() {
+    let project = project().file("Manifest.toml", "[[nonsense");
+    let ran = project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
+    assert_eq!(ran.stdout(), "1");
+    assert!(ran.stderr().starts_with("jlsys: plain Julia: "), "{}", ran.stderr());
+    let empty = Project::new();
+    let ran = empty.jlsys(&["run", "--", "-e", "print(2)"]).expect_status(0);
+    assert_eq!(ran.stdout(), "2");
+}
+
+fn nix_is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0)
+}
