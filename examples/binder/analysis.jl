@@ -38,7 +38,7 @@ println("\n")
 
 # Warm and cold spells: how the state of one day leads to that of the next, as a sparse chain.
 harbour = sort(filter(:station => ==("Harbour"), dropmissing(weather, :high)), :date)
-states = Int.(clamp.(floor.(harbour.high ./ 4) .+ 3, 1, 10))
+states = [clamp(floor(Int, high / 4) + 3, 1, 10) for high in harbour.high]
 chain = sparse(states[1:end-1], states[2:end], 1.0, 10, 10)
 totals = vec(sum(chain; dims = 2))
 chain = spdiagm(0 => [t > 0 ? 1 / t : 0.0 for t in totals]) * chain
@@ -76,7 +76,7 @@ pictures = [
     histogram(span),
 ]
 drawings = [sprint(show, "image/svg+xml", picture) for picture in pictures]
-println("Drawings: ", join(sizeof.(drawings), ", "), " bytes")
+println("Drawings: ", length(drawings), " of ", sum(sizeof, drawings), " bytes")
 println("Page: ", sizeof(sprint(show, "text/html", known)), " bytes")
 
 # The longest dry spell, and the first and last frost of each station.

@@ -55,7 +55,7 @@ Base.haskey(frame::Frame, name::Symbol) = name in columnnames(frame)
 Base.copy(frame::Frame) = Frame(names(frame), AbstractVector[copy(c) for c in columns(frame)])
 Base.lastindex(frame::Frame, dim::Integer) = size(frame, dim)
 
-function position(frame::Frame, name::Symbol)
+function columnindex(frame::Frame, name::Symbol)
     found = findfirst(isequal(name), columnnames(frame))
     found === nothing &&
         throw(ArgumentError("no column $name; there are $(join(columnnames(frame), ", "))"))
@@ -64,7 +64,7 @@ end
 
 Base.getproperty(frame::Frame, name::Symbol) = frame[name]
 Base.setproperty!(frame::Frame, name::Symbol, column) = setindex!(frame, column, name)
-Base.getindex(frame::Frame, name::Symbol) = columns(frame)[position(frame, name)]
+Base.getindex(frame::Frame, name::Symbol) = columns(frame)[columnindex(frame, name)]
 Base.getindex(frame::Frame, row::Integer, name::Symbol) = frame[name][row]
 Base.getindex(frame::Frame, rows, name::Symbol) = frame[name][rows]
 Base.getindex(frame::Frame, row::Integer, ::Colon) = Row(frame, row)
@@ -78,7 +78,7 @@ function Base.setindex!(frame::Frame, values, name::Symbol)
     ncol(frame) == 0 || length(column) == nrow(frame) || throw(DimensionMismatch(
         "$(length(column)) values for column $name of a frame of $(nrow(frame)) rows"))
     if haskey(frame, name)
-        columns(frame)[position(frame, name)] = column
+        columns(frame)[columnindex(frame, name)] = column
     else
         push!(columnnames(frame), name)
         push!(columns(frame), column)
@@ -130,7 +130,7 @@ select(frame::Frame, chosen::Symbol...) = Frame(collect(Symbol, chosen), Abstrac
 function rename(frame::Frame, changes::Pair{Symbol,Symbol}...)
     new = names(frame)
     for (old, name) in changes
-        new[position(frame, old)] = name
+        new[columnindex(frame, old)] = name
     end
     return Frame(new, copy(columns(frame)))
 end
@@ -194,15 +194,21 @@ then no longer allow missing values.
 """
 function dropmissing(frame::Frame, by::Symbol...)
     chosen = isempty(by) ? columnnames(frame) : collect(Symbol, by)
-    complete = trues(nrow(frame))
+    complete = fill(true, nrow(frame))
     for name in chosen
-        complete .&= .!ismissing.(frame[name])
+        unmark!(complete, frame[name])
     end
     kept = takerows(frame, findall(complete))
     for name in chosen
         kept[name] = collect(nonmissingtype(eltype(kept[name])), kept[name])
     end
     return kept
+end
+
+function unmark!(complete::Vector{Bool}, column::AbstractVector)
+    for i in eachindex(complete)
+        ismissing(column[i]) && (complete[i] = false)
+    end
 end
 
 """

@@ -30,7 +30,7 @@ function linearfit(frame::Frame, response::Symbol, predictors::Vector{Symbol})
     y = Vector{Float64}(used[response])
     factor = cholesky(Symmetric(X' * X); check = false)
     issuccess(factor) || throw(ArgumentError("the predictors $(join(predictors, ", ")) determine each other"))
-    coefficients = factor \ (X' * y)
+    coefficients = (factor \ (X' * y))::Vector{Float64}
     residuals = y - X * coefficients
     variance = sum(abs2, residuals) / (length(y) - length(terms))
     errors = sqrt.(variance .* diag(factor \ Matrix{Float64}(I, length(terms), length(terms))))

@@ -156,15 +156,18 @@ function barplot(
 )
     length(names) == length(values) ||
         throw(DimensionMismatch("$(length(names)) names for $(length(values)) values"))
-    lengths = positions(values)
-    lengths[isnan.(lengths)] .= 0
+    return bars(names, positions(values), title, xlabel, ylabel, label)
+end
+
+barplot(frame::Frame, names::Symbol, values::Symbol; title = "", xlabel = string(values), ylabel = "", label = "") =
+    bars(frame[names], positions(frame[values]), title, xlabel, ylabel, label)
+
+function bars(names::AbstractVector, lengths::Vector{Float64}, title, xlabel, ylabel, label)
+    replace!(lengths, NaN => 0.0)
     middles = collect(Float64, length(names):-1:1)
     boxes = Boxes(min.(lengths, 0), max.(lengths, 0), middles .- 0.35, middles .+ 0.35, label)
     return Plot(Mark[boxes], axisfor(lengths; zero = true), categoryaxis(reverse(names)), title, xlabel, ylabel)
 end
-
-barplot(frame::Frame, names::Symbol, values::Symbol; title = "", xlabel = string(values), ylabel = "", label = "") =
-    barplot(frame[names], frame[values]; title = title, xlabel = xlabel, ylabel = ylabel, label = label)
 
 """
     heatmap(matrix; rows, columns, title, xlabel, ylabel, label)

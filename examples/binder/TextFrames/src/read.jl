@@ -20,7 +20,7 @@ function readframe(
 )
     text = read(io, String)
     all(isspace, text) && throw(ArgumentError("there is nothing to read: the text is empty"))
-    cells = readdlm(IOBuffer(text), delim, String)
+    cells = readdlm(IOBuffer(text), delim, String)::Matrix{String}
     names = header ? headernames(cells[1, :]) : [Symbol(:x, i) for i in 1:size(cells, 2)]
     body = header ? cells[2:end, :] : cells
     for name in keys(types)

@@ -7,7 +7,7 @@ size, the least, mean, median and greatest.
 function describe(frame::Frame)
     rows = Frame(
         column = names(frame),
-        type = [nonmissingtype(eltype(c)) for c in columns(frame)],
+        type = Type[nonmissingtype(eltype(c)) for c in columns(frame)],
         missing = [count(ismissing, c) for c in columns(frame)],
         distinct = [length(unique(c)) for c in columns(frame)],
     )

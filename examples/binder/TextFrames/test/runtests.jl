@@ -97,6 +97,7 @@ end
     odd = readframe(IOBuffer("a,a,\n2021-03-01T12:30:00,,\n2021-03-02T00:00:00,,\n"))
     @test names(odd) == [:a, :a_2, :x3] && eltype(odd.a) == DateTime && eltype(odd.x3) == Missing
     typed = readframe(IOBuffer("code,n\n007,1\n"); types = Dict(:code => String, :n => Float64))
+    @test readframe(IOBuffer("a,b\n1,2\n3,4\n")) == Frame(a = [1, 3], b = [2, 4])
     @test typed.code == ["007"] && typed.n == [1.0]
     @test nrow(readframe(IOBuffer("a,b\n"))) == 0
     @test_throws ArgumentError readframe(IOBuffer(SALES); types = Dict(:shop => Int))
@@ -137,6 +138,14 @@ end
     @test wide.weekday[1] == "Monday" && isequal(wide.income, [30.0, 19.25, missing, missing, 22.5, 3.25])
     @test present(mean)([1, missing, 3]) == 2 && ismissing(present(sum)([missing]))
     @test_throws ArgumentError groupby(frame)
+
+    many = Frame(
+        day = Date(2021) .+ Day.(0:199), hour = DateTime(2021) .+ Hour.(0:199), id = string.(1:200), n = mod1.(1:200, 50),
+        size = (1:200) ./ 2, even = iseven.(1:200))
+    for by in ([:day], [:hour], [:id], [:n], [:size], [:id, :n], [:n, :even], [:day, :id])
+        counted = combine(groupby(many, by...), nrow, :id => length => :ids)
+        @test sum(counted.nrow) == sum(counted.ids) == 200 && names(counted)[1:end-2] == by
+    end
 end
 
 @testset "joins and wide tables" begin
