@@ -16,7 +16,7 @@ use crate::report::{
     BuildOutcome, PhaseReport, Report, SCHEMA, StatementCounts, Tier, TraceReport, WorkloadReport,
 };
 use crate::sysimage::Linker;
-use crate::trace::{Collector, Modules, Owner};
+use crate::trace::{Collector, LoadedModule, Modules, Owner};
 use crate::workload::{self, Capacity, Outcome, Ran, Runner};
 
 mod attempt;
@@ -224,17 +224,19 @@ impl<'a> Build<'a> {
             self.report.workloads.push(WorkloadReport::new(ran, lines));
         }
         let totals = collector.finish().map_err(Error::file(&path))?;
+        let counts = &totals.counts;
         self.report.statements = StatementCounts {
-            traced: totals.lines,
-            kept: totals.kept,
-            dropped: totals.dropped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
-            by_package: totals.by_owner.iter().map(|(owner, n)| (self.owner_name(owner), *n)).collect(),
+            traced: counts.lines,
+            kept: counts.kept,
+            dropped: counts.dropped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
+            by_package: totals.owners.iter().map(|(owner, n)| (self.owner_name(owner), *n)).collect(),
             ..StatementCounts::default()
         };
-        let result = format!("{} of {} can be replayed", totals.kept, count(totals.lines, "line"));
+        let result =
+            format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
         let elapsed = phase.done(&result);
         self.note_phase("statements", elapsed);
-        Ok(Statements { path, owners: totals.by_owner.into_keys().collect() })
+        Ok(Statements { path, owners: totals.owners.into_keys().collect() })
     }
 
     /// Climbs down the ladder until an image works, and commits it.
@@ -296,7 +298,12 @@ impl<'a> Build<'a> {
 
     /// Which modules statements may name: those of the plan's packages and of the stock image.
     fn modules(&self, plan: &Plan) -> Modules {
-        let packages = plan.packages.iter().map(|package| (package.name.clone(), package.uuid));
+        let environment = &self.prepared.environment;
+        let packages = plan.packages.iter().flat_map(|package| {
+            let extensions = environment.package(package.uuid).map(|known| known.extensions.keys().cloned());
+            let names = std::iter::once(package.name.clone()).chain(extensions.into_iter().flatten());
+            names.map(|name| LoadedModule { name, package: package.uuid })
+        });
         let base = self.prepared.julia.facts.base_modules.iter().map(|module| module.name.clone());
         Modules::new(packages, base)
     }

@@ -143,7 +143,7 @@ fn select(
 ) -> std::io::Result<u64> {
     let input = BufReader::new(File::open(all)?);
     let mut output = BufWriter::new(File::create(chosen)?);
-    let selected = trace::select(input, &mut output, modules, |statement| {
+    let selected = trace::select(input, modules, &mut output, |statement| {
         attempt.owners.contains(&statement.owner()) && !attempt.statements_out.contains(statement.text())
     })?;
     output.flush()?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
+use crate::trace::ReplayResults;
 
 /// Where one attempt's files are.
 pub struct ObjectInputs<'a> {
@@ -114,17 +115,19 @@ pub async fn write_object(inputs: &ObjectInputs<'_>, object: &Path) -> Result<(F
         .args([&packages, &inputs.statements.to_owned(), &loaded, &replayed])
         .envs(image_threads(inputs.julia));
     let finished = process::run(&command, inputs.time_limit, inputs.log).await?;
-    let replay = ReplayFile::read(&replayed);
+    // What cannot be read was not written: the process ended before it came so far.
+    let replay = std::fs::read_to_string(&replayed).unwrap_or_default();
+    let replay = ReplayResults::parse(&replay).unwrap_or_default();
     let written = object.metadata().is_ok_and(|metadata| metadata.len() > 0);
     if finished.ending.is_success() && written {
-        return Ok((finished, replay.counts));
+        return Ok((finished, Replay { compiled: replay.compiled, rejected: replay.refused + replay.threw }));
     }
     let unfinished = PackageResults::read(&loaded).unfinished;
     let unfinished = unfinished.and_then(|uuid| plan.packages.iter().find(|package| package.uuid == uuid));
-    let stage = match (unfinished, replay.unfinished) {
-        (Some(package), _) => Stage::Loading(package.name.clone()),
-        (None, Some(line)) => Stage::Compiling(line),
-        (None, None) => Stage::Writing,
+    let stage = match unfinished {
+        Some(package) => Stage::Loading(package.name.clone()),
+        None if replay.line > 0 && !replay.finished => Stage::Compiling(replay.line),
+        None => Stage::Writing,
     };
     Err(ObjectError::Failed { finished, stage, log: inputs.log.to_owned() })
 }
@@ -133,50 +136,4 @@ pub async fn write_object(inputs: &ObjectInputs<'_>, object: &Path) -> Result<(F
 fn image_threads(julia: &JuliaInstall) -> Option<(&'static str, String)> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     julia.differences().has_image_threads().then(|| ("JULIA_IMAGE_THREADS", threads.to_string()))
-}
-
-/// What `julia/replay.jl` writes.
-#[derive(Default)]
-struct ReplayFile {
-    counts: Replay,
-    unfinished: Option<u64>,
-}
-
-impl ReplayFile {
-    fn read(path: &Path) -> Self {
-        Self::parse(&String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()))
-    }
-
-    fn parse(text: &str) -> Self {
-        let number = |key: &str| {
-            let mut values = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
-            values.next().and_then(|value| value.parse::<u64>().ok())
-        };
-        let count = |key| number(key).unwrap_or(0);
-        // The line's number is written before the statement is compiled, and the counts when all are.
-        let finished = number("finished").is_some();
-        Self {
-            counts: Replay { compiled: count("compiled"), rejected: count("false") + count("threw") },
-            unfinished: if finished { None } else { number("line") },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_crash_leaves_the_statement_that_was_being_compiled() {
-        assert_eq!(ReplayFile::parse("line 0000000042\n").unfinished, Some(42));
-        assert_eq!(ReplayFile::parse("").unfinished, None);
-    }
-
-    #[test]
-    fn the_end_of_the_replay_has_counts() {
-        let text = "line 0000000042\nfinished 1\ncompiled 40\nfalse 1\nthrew 1\nfalse-line 17\n";
-        let file = ReplayFile::parse(text);
-        assert_eq!(file.unfinished, None);
-        assert_eq!(file.counts, Replay { compiled: 40, rejected: 2 });
-    }
 }
