@@ -55,6 +55,8 @@ pub enum Failure<Owner> {
     Unknown(String),
     /// There was not enough memory or time, so that only less work can help.
     TooMuch(String),
+    /// No image that can be built from this plan would do.
+    Hopeless(String),
 }
 
 /// The state of the climb down.
@@ -181,6 +183,10 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
                     Search::Over => Search::Over,
                 };
                 self.settle(&dependents);
+            }
+            Failure::Hopeless(what) => {
+                self.last_failure = what;
+                self.search = Search::Over;
             }
             Failure::TooMuch(what) => {
                 self.last_failure = what;

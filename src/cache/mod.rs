@@ -1,7 +1,7 @@
 //! The cache folder: the only module that touches it.
 //!
 //! ```text
-//! images/KEY/     entry.json (what `run` needs), key.json, report.json, statements.jl, logs/, sys.so
+//! images/KEY/     entry.json (what `run` needs), key.json, report.json, statements.jl, logs/, sys.so, cpus/
 //! failures/KEY/   report.json and logs/ of a build that came to nothing
 //! projects/       which entry a project used last, and with which flags
 //! probes/         what each Julia said of itself
@@ -18,6 +18,7 @@ mod probes;
 mod project;
 mod staging;
 mod trust;
+mod verdict;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub use entry::{Entry, EntryHeader, ImageFile, Unusable};
 pub use lock::BuildLock;
 pub use project::ProjectRecord;
 pub use staging::Staging;
+pub use verdict::Verdict;
 
 use crate::key::Key;
 

@@ -34,7 +34,7 @@ impl Cache {
             // Where locks are not supported the sweep cannot take one either, and leaves the folder alone.
             let _ = lock.try_lock();
             for name in ["entry", "entry/logs", "work"] {
-                std::fs::create_dir(folder.path().join(name))?;
+                super::create_private(&folder.path().join(name))?;
             }
             Ok(Staging { folder, lock_path, _lock: lock })
         };

@@ -7,11 +7,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::status::State;
+use crate::cache::Entry;
 use crate::cli::RunArgs;
 use crate::error::{Error, Exit};
 use crate::julia::{Wish, discover};
 use crate::prepare::{Prepared, Request};
 use crate::process::{self, Command};
+use crate::sysimage::{self, HostCpu};
 
 pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
     let julia_args = JuliaArguments::read(&args.args);
@@ -62,7 +64,12 @@ fn choose(request: &Request, julia_args: &JuliaArguments) -> Result<Start, NoSay
         return Err(NoSay::Asked);
     }
     let prepared = Prepared::new(request).map_err(NoSay::Fault)?;
-    let state = State::of(&prepared);
+    let mut state = State::of(&prepared);
+    if let State::Ready(entry) = &state
+        && !runs_here(&prepared, entry)
+    {
+        state = State::OtherCpu;
+    }
     let image = match &state {
         State::Ready(entry) => entry.image(),
         _ => None,
@@ -74,6 +81,19 @@ fn choose(request: &Request, julia_args: &JuliaArguments) -> Result<Start, NoSay
         project: Some(prepared.environment.project_file.clone().into_os_string()),
         reason,
     })
+}
+
+/// Whether the image runs on this CPU. One that was built for several kinds of CPU is tried once on each new one.
+fn runs_here(prepared: &Prepared, entry: &Entry) -> bool {
+    let cpu = HostCpu::detect();
+    if let Some(known) = entry.runs_on(&cpu) {
+        return known;
+    }
+    let Some(image) = entry.image() else { return true };
+    let works = process::block_on(sysimage::starts(&prepared.julia, &image)).unwrap_or(false);
+    // Without the verdict the next start tries again, which is slow and right.
+    let _ = entry.keep_verdict(&cpu, works);
+    works
 }
 
 /// Plain Julia. The only thing that can still be wrong is that there is no Julia.

@@ -11,6 +11,7 @@ use crate::error::{Error, Exit};
 use crate::key::{KeyCode, KeyInputs, differences};
 use crate::prepare::Prepared;
 use crate::report::{SCHEMA, Tier};
+use crate::sysimage::HostCpu;
 
 /// Whether there is an image for a project as it is now.
 pub(super) enum State {
@@ -24,11 +25,14 @@ pub(super) enum State {
     Failed(String),
     /// There is one, and something is wrong with it.
     Damaged(String),
+    /// There is one, and this CPU cannot run it.
+    OtherCpu,
 }
 
 impl State {
     pub(super) fn of(prepared: &Prepared) -> Self {
         match prepared.cache.entry(&prepared.key) {
+            Ok(entry) if entry.runs_on(&HostCpu::detect()) == Some(false) => return Self::OtherCpu,
             Ok(entry) => return Self::Ready(entry),
             Err(Unusable::Damaged(what)) => return Self::Damaged(what),
             Err(Unusable::Missing) => {}
@@ -52,7 +56,7 @@ impl State {
             Self::Ready(_) => "ready",
             Self::Missing => "missing",
             Self::Stale(_) => "stale",
-            Self::Failed(_) | Self::Damaged(_) => "failed",
+            Self::Failed(_) | Self::Damaged(_) | Self::OtherCpu => "failed",
         }
     }
 
@@ -78,6 +82,10 @@ impl State {
                 ),
             },
             Self::Failed(reason) => format!("it could not be built: {reason}; `jlsys build --retry` tries again"),
+            Self::OtherCpu => format!(
+                "it was built for other CPUs ({}) than this one; `jlsys build --cpu-target native` builds one for this",
+                prepared.inputs.cpu_target
+            ),
             Self::Damaged(what) => format!("{what}; `jlsys build` builds it again"),
         }
     }

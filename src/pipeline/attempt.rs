@@ -94,6 +94,7 @@ impl Build<'_> {
             folder,
             log: &log("object"),
             time_limit: Some(WRITING_LIMIT),
+            statement_limit: self.prepared.settings.workloads.time_limit,
         };
         let (finished, replay) = write_object(&inputs, &object)
             .await
@@ -155,13 +156,17 @@ fn object_failed(error: ObjectError, statements: &Path, modules: &Modules, plan:
     let (finished, stage, log) = match error {
         ObjectError::Process(error) => return Error::from(error).into(),
         ObjectError::Inputs(error) => return Error::file(statements)(error).into(),
+        ObjectError::Stalled { line, .. } => {
+            let failure = blame_statement(statements, line, modules, &what);
+            return AttemptError::Failed(Failed { failure, what, wrote_image: false });
+        }
         ObjectError::Failed { finished, stage, log } => (finished, stage, log),
     };
     if disk_is_full(&log) {
         return Error::DiskFull(log).into();
     }
     let wrote_image = stage == Stage::Writing;
-    if let Some(what) = too_much(&finished, &stage) {
+    if let Some(what) = too_much(&finished, &stage, &log) {
         return AttemptError::Failed(Failed { failure: Failure::TooMuch(what.clone()), what, wrote_image });
     }
     let failure = match stage {
@@ -169,25 +174,30 @@ fn object_failed(error: ObjectError, statements: &Path, modules: &Modules, plan:
             Some(package) => Failure::Packages(BTreeMap::from([(package.uuid, what.clone())])),
             None => Failure::Unknown(what.clone()),
         },
-        Stage::Compiling(line) => match nth_statement(statements, line, modules) {
-            Some((text, owner)) => Failure::Statement { text, owner },
-            None => Failure::Unknown(what.clone()),
-        },
+        Stage::Compiling(line) => blame_statement(statements, line, modules, &what),
         Stage::Writing => Failure::Unknown(what.clone()),
     };
     AttemptError::Failed(Failed { failure, what, wrote_image })
 }
 
 /// Whether a process ended for want of memory or time, in words with what to do.
-fn too_much(finished: &Finished, stage: &Stage) -> Option<String> {
+fn too_much(finished: &Finished, stage: &Stage, log: &Path) -> Option<String> {
+    let memory = |what: &str| {
+        Some(format!(
+            "Julia {what} while {stage} (it had reached {}): build for fewer CPU targets, leave packages out with \
+             `exclude`, or give it more memory; its output is in {}",
+            indicatif::HumanBytes(finished.peak_memory_bytes),
+            log.display()
+        ))
+    };
     match finished.ending {
-        // Nothing else that is sent to a process of ours by others is a SIGKILL but what the kernel sends when memory is
-        // short (and an operator's, who also wants less).
-        Ending::Killed(signal) if signal == Signal::SIGKILL as i32 => Some(format!(
-            "Julia was killed while {stage}, most likely for want of memory (it had reached {}): \
-             build for fewer CPU targets, leave packages out with `exclude`, or give it more memory",
-            indicatif::HumanBytes(finished.peak_memory_bytes)
-        )),
+        // Nobody else sends a SIGKILL to a process of ours but the kernel, when memory is short (and an operator, who also
+        // wants less).
+        Ending::Killed(signal) if signal == Signal::SIGKILL as i32 => {
+            memory("was killed, most likely for want of memory,")
+        }
+        Ending::Exited(0) => None,
+        Ending::Exited(_) | Ending::Killed(_) if says_out_of_memory(log) => memory("ran out of memory"),
         Ending::TimedOut => Some(format!("Julia took more than {:.0} s while {stage}", finished.seconds)),
         _ => None,
     }
@@ -214,16 +224,34 @@ fn verify_failed(error: VerifyError) -> AttemptError {
             let reason = |error: String| format!("it does not work from the image: {error}");
             Failure::Packages(failed.into_iter().map(|(uuid, error)| (uuid, reason(error))).collect::<BTreeMap<Uuid, _>>())
         }
+        VerifyError::OtherCpu { .. } => Failure::Hopeless(what.clone()),
         VerifyError::DoesNotRun { .. } => Failure::Unknown(what.clone()),
     };
     AttemptError::Failed(Failed { failure, what, wrote_image: true })
 }
 
-fn nth_statement(statements: &Path, line: u64, modules: &Modules) -> Option<(String, Owner)> {
-    let file = BufReader::new(File::open(statements).ok()?);
-    let text = file.lines().nth(usize::try_from(line.checked_sub(1)?).ok()?)?.ok()?;
-    let statement = trace::Statement::parse(&text, modules).ok()?;
-    Some((statement.text().to_owned(), statement.owner()))
+/// What Julia, LLVM, the C++ library and the C library say when a limit on memory is reached.
+fn says_out_of_memory(log: &Path) -> bool {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    ["OutOfMemoryError", "out of memory", "std::bad_alloc", "Cannot allocate memory", "Allocation failed"]
+        .iter()
+        .any(|words| text.contains(words))
+}
+
+/// The statement on a line of the statements file, as the one to blame.
+fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: &str) -> Failure<Owner> {
+    let nth = || {
+        let file = BufReader::new(File::open(statements).ok()?);
+        file.lines().nth(usize::try_from(line.checked_sub(1)?).ok()?)?.ok()
+    };
+    match nth() {
+        Some(text) => match trace::Statement::parse(&text, modules) {
+            Ok(statement) => Failure::Statement { text: statement.text().to_owned(), owner: statement.owner() },
+            Err(_) => Failure::Unknown(what.to_owned()),
+        },
+        None => Failure::Unknown(what.to_owned()),
+    }
 }
 
 /// Whether the disk is what stopped a process that wrote this log, or that could not even do so.

@@ -29,6 +29,8 @@ pub struct ObjectInputs<'a> {
     pub log: &'a Path,
     /// How long it may take.
     pub time_limit: Option<Duration>,
+    /// How long one statement may take to compile.
+    pub statement_limit: Duration,
 }
 
 /// What became of the statements; see `julia/replay.jl`.
@@ -50,6 +52,16 @@ pub enum ObjectError {
     /// The inputs could not be written.
     #[error("cannot write what the image is built from: {0}")]
     Inputs(#[from] io::Error),
+    /// Compiling one statement did not end.
+    #[error("compiling statement {line} took more than {} s, so Julia was ended; its output is in {}", .limit.as_secs(), .log.display())]
+    Stalled {
+        /// The statement's line, counted from 1.
+        line: u64,
+        /// How long it was waited for.
+        limit: Duration,
+        /// Julia's output.
+        log: PathBuf,
+    },
     /// Julia ended before the object was there.
     #[error("Julia {} while {stage}{}; its output is in {}", .finished.ending, said(.log), .log.display())]
     Failed {
@@ -114,7 +126,12 @@ pub async fn write_object(inputs: &ObjectInputs<'_>, object: &Path) -> Result<(F
         .arg(inputs.project_file)
         .args([&packages, &inputs.statements.to_owned(), &loaded, &replayed])
         .envs(image_threads(inputs.julia));
-    let finished = process::run(&command, inputs.time_limit, inputs.log).await?;
+    let finished = tokio::select! {
+        finished = process::run(&command, inputs.time_limit, inputs.log) => finished?,
+        line = stalled(&replayed, inputs.statement_limit) => {
+            return Err(ObjectError::Stalled { line, limit: inputs.statement_limit, log: inputs.log.to_owned() });
+        }
+    };
     // What cannot be read was not written: the process ended before it came so far.
     let replay = std::fs::read_to_string(&replayed).unwrap_or_default();
     let replay = ReplayResults::parse(&replay).unwrap_or_default();
@@ -130,6 +147,22 @@ pub async fn write_object(inputs: &ObjectInputs<'_>, object: &Path) -> Result<(F
         None => Stage::Writing,
     };
     Err(ObjectError::Failed { finished, stage, log: inputs.log.to_owned() })
+}
+
+/// Becomes ready when one statement takes longer than `limit`; with the statement's line.
+async fn stalled(replayed: &Path, limit: Duration) -> u64 {
+    let mut last = (0, std::time::Instant::now());
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let text = std::fs::read_to_string(replayed).unwrap_or_default();
+        let replay = ReplayResults::parse(&text).unwrap_or_default();
+        if replay.line != last.0 || replay.finished {
+            last = (replay.line, std::time::Instant::now());
+        }
+        if last.0 > 0 && last.1.elapsed() > limit {
+            return last.0;
+        }
+    }
 }
 
 /// As many threads generate code as there are processors: the process itself must have one thread.

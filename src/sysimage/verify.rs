@@ -32,6 +32,12 @@ pub enum VerifyError {
         /// Julia's output.
         log: PathBuf,
     },
+    /// This CPU cannot run the image's code.
+    #[error("the image is for other CPUs than this one (cpu-target {target}), so it cannot be tried here and is not kept")]
+    OtherCpu {
+        /// What it was built for.
+        target: String,
+    },
     /// Julia does not run with the image.
     #[error("Julia {} when started with the image{}; its output is in {}", .finished.ending, said(.log), .log.display())]
     DoesNotRun {
@@ -77,8 +83,27 @@ pub async fn verify(
     if !failed.is_empty() {
         return Err(VerifyError::Packages { failed, log: log.to_owned() });
     }
+    if is_for_other_cpus(log) {
+        return Err(VerifyError::OtherCpu { target: plan.cpu_target.to_string() });
+    }
     if !finished.ending.is_success() || !program_ran {
         return Err(VerifyError::DoesNotRun { finished, log: log.to_owned() });
     }
     Ok(finished)
+}
+
+/// Whether Julia starts with `image` on this machine.
+pub async fn starts(julia: &JuliaInstall, image: &Path) -> bool {
+    let Ok(folder) = tempfile::tempdir() else { return false };
+    let mut option = std::ffi::OsString::from("--sysimage=");
+    option.push(image);
+    let command = julia.command(folder.path()).arg(option).args(["-e", "exit(0)"]);
+    let finished = process::run(&command, Some(PATIENCE), &folder.path().join("log")).await;
+    finished.is_ok_and(|finished| finished.ending.is_success())
+}
+
+/// What Julia says when none of an image's CPU targets fits (src/processor.cpp in Julia, since 1.0).
+fn is_for_other_cpus(log: &Path) -> bool {
+    let text = std::fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text).contains("Unable to find compatible target in system image")
 }

@@ -1,0 +1,42 @@
+//! Whether an image runs on a CPU that it was not built on: tried once, and kept.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, create_private, write_atomically};
+use crate::file::Sha256Digest;
+use crate::sysimage::HostCpu;
+
+/// What trying an image on a CPU showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The CPU.
+    pub cpu: HostCpu,
+    /// Whether Julia starts with the image there.
+    pub works: bool,
+}
+
+impl Entry {
+    fn verdict_path(&self, cpu: &HostCpu) -> PathBuf {
+        let name = Sha256Digest::of(cpu.to_string()).to_string();
+        self.folder().join("cpus").join(format!("{}.json", &name[..32]))
+    }
+
+    /// Whether the image runs on `cpu`, where that is known.
+    pub fn runs_on(&self, cpu: &HostCpu) -> Option<bool> {
+        if self.header.tried_on == *cpu {
+            return Some(true);
+        }
+        let text = std::fs::read(self.verdict_path(cpu)).ok()?;
+        let verdict: Verdict = serde_json::from_slice(&text).ok()?;
+        (verdict.cpu == *cpu).then_some(verdict.works)
+    }
+
+    /// Keeps what trying the image on `cpu` showed. In a cache that cannot be written to it is tried again next time.
+    pub fn keep_verdict(&self, cpu: &HostCpu, works: bool) -> std::io::Result<()> {
+        let path = self.verdict_path(cpu);
+        create_private(&self.folder().join("cpus"))?;
+        write_atomically(&path, &serde_json::to_vec(&Verdict { cpu: cpu.clone(), works })?)
+    }
+}

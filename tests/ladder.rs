@@ -1,0 +1,311 @@
+//! The ladder, rung by rung. A shim stands in for the two steps that take minutes: it writes no real object, and the
+//! "linked" image is a copy of the stock one, which a real Julia then tries. Everything else is real. Faults that a
+//! real Julia produces on demand are in `faults.rs`.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Project, julia};
+
+/// A project on packages that are in every stock image, with a shim for Julia and one for the compiler.
+struct Shim {
+    project: Project,
+}
+
+impl Shim {
+    /// `fault` is shell code in the place of writing the object: `$packages` and `$statements` name the files that say
+    /// what goes into it, `crash_at LINE` dies as compiling that statement would, and `replayed` notes that all were.
+    fn new(fault: &str) -> Self {
+        Self::with_compiler(fault, "cp \"$base\" \"$out\"")
+    }
+
+    fn with_compiler(fault: &str, compile: &str) -> Self {
+        let project = Project::new()
+            .stdlib("Random")
+            .stdlib("Sockets")
+            .settings("[workloads]\ntime-limit = \"60s\"\nkinds = [\"load\", \"scripts\"]\n")
+            .file(
+                "precompile.jl",
+                "using Random, Sockets\nshuffle(1:3); randstring(4); parse(IPAddr, \"127.0.0.1\"); ip\"::1\"",
+            )
+            .write();
+        let log = project.outside("attempts");
+        let shim = format!(
+            "#!/bin/sh
+            out=
+            for arg; do case $arg in --output-o=*) out=${{arg#--output-o=}} ;; esac; done
+            [ -n \"$out\" ] || exec '{}' \"$@\"
+            shift $(($# - 5))
+            packages=$2 statements=$3 loaded=$4 replayed=$5
+            echo \"$(wc -l <$packages) $(wc -l <$statements)\" >>'{}'
+            sed 's/\\t.*/\\tok/' $packages >$loaded
+            replayed() {{
+                n=$(wc -l <$statements)
+                printf 'line %010d\\nfinished 1\\ncompiled %d\\nfalse 0\\nthrew 0\\nseconds 0.1\\n' $n $n >$replayed
+            }}
+            crash_at() {{ printf 'line %010d\\n' $1 >$replayed; kill -SEGV $$; }}
+            {fault}
+            replayed
+            echo object >$out
+            ",
+            julia().display(),
+            log.display(),
+        );
+        let compiler = format!(
+            "#!/bin/sh
+            base='{}'
+            while [ $# -gt 0 ]; do [ \"$1\" = -o ] && out=$2; shift; done
+            {compile}
+            ",
+            base_image().display()
+        );
+        for (name, text) in [("julia", shim), ("cc", compiler)] {
+            let path = project.outside(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let (julia, cc) = (project.outside("julia"), project.outside("cc"));
+        Self { project: project.env("JULIA", julia).env("JULIA_CC", cc) }
+    }
+
+    fn build(&self, args: &[&str], status: i32) -> Value {
+        let args: Vec<&str> =
+            ["build", "--cpu-target", "native", "--json"].into_iter().chain(args.iter().copied()).collect();
+        self.project.jlsys(&args).expect_status(status).json()
+    }
+
+    /// How many packages and statements each attempt had.
+    fn attempts(&self) -> Vec<(u64, u64)> {
+        let text = std::fs::read_to_string(self.project.outside("attempts")).unwrap_or_default();
+        let numbers = |line: &str| line.split_whitespace().map(|n| n.parse().unwrap()).collect::<Vec<u64>>();
+        text.lines().map(numbers).map(|line| (line[0], line[1])).collect()
+    }
+
+    fn expect_nothing_left(&self) {
+        assert_eq!(std::fs::read_dir(self.project.cache().join("tmp")).unwrap().count(), 0);
+    }
+}
+
+fn base_image() -> PathBuf {
+    let code = "print(unsafe_string(Base.JLOptions().image_file))";
+    let output = Command::new(julia()).args(["--startup-file=no", "-e", code]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().into()
+}
+
+#[test]
+fn nothing_wrong_is_full_in_one_attempt() {
+    let shim = Shim::new("");
+    let report = shim.build(&["--strict"], 0);
+    assert_eq!(report["tier"], "full", "{report:#}");
+    assert_eq!(shim.attempts().len(), 1);
+    let owners = report["statements"]["by_package"].as_object().unwrap();
+    assert!(owners.contains_key("Random") && owners.contains_key("Sockets"), "{owners:?}");
+    shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+    assert_eq!(shim.build(&[], 0)["outcome"], "hit");
+    shim.expect_nothing_left();
+}
+
+#[test]
+fn a_statement_that_crashes_code_generation_is_left_out_alone() {
+    let shim = Shim::new("bad=$(grep -n 'Random.shuffle' $statements | head -n 1 | cut -d: -f1); [ -z \"$bad\" ] || crash_at $bad");
+    let report = shim.build(&["--strict"], 2);
+    assert_eq!(report["tier"], "reduced", "{report:#}");
+    let attempts = shim.attempts();
+    assert!((2..=3).contains(&attempts.len()), "{attempts:?}");
+    let (first, last) = (attempts[0], attempts[attempts.len() - 1]);
+    assert_eq!(first.1 - last.1, attempts.len() as u64 - 1, "{attempts:?}");
+    assert_eq!(report["statements"]["left_out"], first.1 - last.1);
+    assert!(report["packages"]["dropped"].as_array().unwrap().is_empty());
+    assert!(report["warnings"].to_string().contains("SIGSEGV"), "{report:#}");
+    // What worked is found again, and not built again.
+    assert_eq!(shim.build(&[], 0)["outcome"], "hit");
+    assert_eq!(shim.attempts().len(), attempts.len());
+}
+
+#[test]
+fn a_statement_that_hangs_code_generation_is_left_out() {
+    let shim = Shim::new(
+        "bad=$(grep -n 'Random.shuffle' $statements | head -n 1 | cut -d: -f1)
+        [ -z \"$bad\" ] || { printf 'line %010d\\n' $bad >$replayed; sleep 1000; }",
+    );
+    let report = shim.build(&["--time-limit", "6s"], 0);
+    assert_eq!(report["tier"], "reduced", "{report:#}");
+    assert!(report["warnings"].to_string().contains("took more than 6 s"), "{report:#}");
+}
+
+#[test]
+fn when_writing_crashes_the_owner_is_found_by_bisection() {
+    let shim = Shim::new("if grep -q 'Sockets' $statements; then replayed; kill -SEGV $$; fi");
+    let report = shim.build(&[], 0);
+    assert_eq!(report["tier"], "reduced", "{report:#}");
+    let kept: u64 = shim.attempts().last().unwrap().1;
+    assert!(kept > 0, "{:?}", shim.attempts());
+    assert!(shim.attempts().len() <= 8);
+}
+
+#[test]
+fn when_no_statement_can_be_written_the_packages_are_still_loaded() {
+    let shim = Shim::new("if [ -s $statements ]; then replayed; kill -ABRT $$; fi");
+    let report = shim.build(&[], 0);
+    assert_eq!(report["tier"], "load", "{report:#}");
+    assert_eq!(report["statements"]["compiled"], 0);
+    assert!(shim.attempts().len() <= 8);
+}
+
+#[test]
+fn a_package_that_cannot_be_written_is_found_by_bisection() {
+    let shim = Shim::new("if grep -q 'Sockets' $packages; then replayed; kill -SEGV $$; fi");
+    let report = shim.build(&[], 0);
+    assert_eq!(report["tier"], "reduced", "{report:#}");
+    let dropped = report["packages"]["dropped"].as_array().unwrap();
+    assert_eq!(dropped.len(), 1, "{dropped:?}");
+    assert_eq!(dropped[0]["name"], "Sockets");
+    assert!(report["warnings"].to_string().contains("Sockets is left out"), "{report:#}");
+}
+
+#[test]
+fn want_of_memory_leads_to_less_work() {
+    let shim = Shim::new("if [ -s $statements ]; then replayed; kill -KILL $$; fi");
+    let report = shim.build(&[], 0);
+    assert_eq!(report["tier"], "load", "{report:#}");
+    assert_eq!(shim.attempts().len(), 2);
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("memory") && warnings.contains("fewer CPU targets"), "{warnings}");
+}
+
+#[test]
+fn a_linker_that_fails_leads_to_the_next_tier_and_then_to_stock() {
+    let shim = Shim::with_compiler("", "echo cannot link >&2; exit 1");
+    let report = shim.build(&[], 3);
+    assert_eq!((&report["tier"], &report["outcome"]), (&"stock".into(), &"fallback".into()));
+    assert_eq!(shim.attempts().len(), 2);
+    assert!(report["image"].is_null());
+    shim.expect_nothing_left();
+
+    // Remembered, until it is to be tried again.
+    let ran = shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
+    assert_eq!(ran.stdout(), "1");
+    assert!(ran.stderr().contains("could not be built"), "{}", ran.stderr());
+    shim.project.jlsys(&["status"]).expect_status(1).expect_stdout("failed:").expect_stdout("--retry");
+    let again = shim.build(&[], 3);
+    assert!(again["warnings"].to_string().contains("--retry"), "{again:#}");
+    assert_eq!(shim.attempts().len(), 2);
+    std::fs::write(shim.project.outside("cc"), std::fs::read_to_string(shim.project.outside("cc")).unwrap().replace("echo cannot link >&2; exit 1", "cp \"$base\" \"$out\"")).unwrap();
+    assert_eq!(shim.build(&["--retry"], 0)["tier"], "full");
+    shim.project.jlsys(&["status"]).expect_status(0);
+    // The log of the failure is where the report said.
+    let log = report["warnings"][0].as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+    assert!(!std::path::Path::new(&log).exists(), "the failure is forgotten: {log}");
+}
+
+#[test]
+fn an_empty_object_leads_to_the_next_tier() {
+    let shim = Shim::new("if [ -s $statements ]; then replayed; : >$out; exit 0; fi");
+    let report = shim.build(&[], 0);
+    assert_eq!(report["tier"], "load", "{report:#}");
+}
+
+#[test]
+fn an_image_that_does_not_start_is_not_kept() {
+    let shim = Shim::with_compiler("", "echo no image >\"$out\"");
+    let report = shim.build(&[], 3);
+    assert_eq!(report["tier"], "stock", "{report:#}");
+    assert!(report["warnings"].to_string().contains("when started with the image"), "{report:#}");
+    assert!(shim.attempts().len() <= 8);
+    shim.expect_nothing_left();
+}
+
+#[test]
+fn an_image_for_other_cpus_is_not_tried_again_and_again() {
+    let shim = Shim::with_compiler("", "echo 'no image' >\"$out\"");
+    // What a real Julia says of an image for CPUs above this one.
+    let path = shim.project.outside("julia");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let refusal = "case $* in *verify.jl*) echo 'ERROR: Unable to find compatible target in system image.'; exit 1 ;; esac";
+    std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{refusal}\n"), 1)).unwrap();
+    let report = shim.build(&[], 3);
+    assert!(report["warnings"].to_string().contains("other CPUs"), "{report:#}");
+    assert_eq!(shim.attempts().len(), 1);
+}
+
+#[test]
+fn on_another_cpu_the_image_is_tried_once_and_the_verdict_kept() {
+    let shim = Shim::new("");
+    let report = shim.build(&[], 0);
+    let image = PathBuf::from(report["image"].as_str().unwrap());
+    let header = image.with_file_name("entry.json");
+    let text = std::fs::read_to_string(&header).unwrap();
+    let mut json: Value = serde_json::from_str(&text).unwrap();
+    json["tried_on"] = "another-cpu".into();
+    std::fs::write(&header, json.to_string()).unwrap();
+    let verdicts = || std::fs::read_dir(image.with_file_name("cpus")).map_or(0, Iterator::count);
+
+    // It starts here: tried, and kept.
+    let ran = shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
+    assert_eq!((ran.stdout().as_str(), ran.stderr().as_str(), verdicts()), ("1", "", 1));
+
+    // It does not: a Julia that refuses any image of jlsys's, as on a CPU without the features.
+    let path = shim.project.outside("julia");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let count = shim.project.outside("refused");
+    let refusal = format!(
+        "case $* in *images/*) echo x >>'{}'; echo 'ERROR: Unable to find compatible target'; exit 1 ;; esac",
+        count.display()
+    );
+    std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{refusal}\n"), 1)).unwrap();
+    std::fs::remove_dir_all(image.with_file_name("cpus")).unwrap();
+    for _ in 0..3 {
+        let ran = shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
+        assert_eq!(ran.stdout(), "1");
+        assert!(ran.stderr().contains("other CPUs"), "{}", ran.stderr());
+        assert_eq!(ran.stderr().lines().count(), 1, "{}", ran.stderr());
+    }
+    assert_eq!(std::fs::read_to_string(count).unwrap().lines().count(), 1);
+    shim.project.jlsys(&["status"]).expect_status(1).expect_stdout("failed:");
+}
+
+#[test]
+fn a_julia_upgraded_in_place_is_another_julia() {
+    let shim = Shim::new("");
+    let old = shim.build(&[], 0);
+    let path = shim.project.outside("julia");
+    let text = std::fs::read_to_string(&path).unwrap();
+    // The same path; the answer to the probe names another version.
+    let answer = format!(
+        "case $* in *probe.jl*) '{}' \"$@\" | sed 's/^version\\t.*/version\\t1.99.0/'; exit 0 ;; esac",
+        julia().display()
+    );
+    std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{answer}\n"), 1)).unwrap();
+    let status = shim.project.jlsys(&["status", "--json"]).expect_status(1).json();
+    assert_eq!(status["state"], "stale");
+    assert_ne!(status["key"], old["key"]);
+    assert!(status["changed"].to_string().contains("→ 1.99.0"), "{status}");
+}
+
+#[test]
+fn builders_of_one_key_build_once_and_of_several_side_by_side() {
+    let shim = Shim::new("sleep 1");
+    let build = |target: &str| {
+        let mut command = shim.project.command(&["build", "--json", "--cpu-target", target]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let outcomes = |children: Vec<std::process::Child>| {
+        let reports = children.into_iter().map(|child| support::Ran(child.wait_with_output().unwrap()));
+        let mut outcomes: Vec<String> =
+            reports.map(|ran| ran.expect_status(0).json()["outcome"].as_str().unwrap().to_owned()).collect();
+        outcomes.sort();
+        outcomes
+    };
+    let same = outcomes((0..8).map(|_| build("native")).collect());
+    assert_eq!(same.iter().filter(|outcome| *outcome == "built").count(), 1, "{same:?}");
+    assert_eq!(same.iter().filter(|outcome| *outcome == "hit").count(), 7, "{same:?}");
+    let different = outcomes(["generic", "core2", "nehalem", "portable"].map(build).into());
+    assert_eq!(different, ["built"; 4]);
+    assert_eq!(shim.attempts().len(), 5);
+    shim.expect_nothing_left();
+}
