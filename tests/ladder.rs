@@ -30,7 +30,7 @@ impl Shim {
             .settings("[workloads]\ntime-limit = \"60s\"\nkinds = [\"load\", \"scripts\"]\n")
             .file(
                 "precompile.jl",
-                "using Random, Sockets\nshuffle(1:3); randstring(4); parse(IPAddr, \"127.0.0.1\"); ip\"::1\"",
+                "using Random, Sockets\nshuffle(1:3); shuffle([1.5]); sort([ip\"::2\", ip\"::1\"]); string.([ip\"1.1.1.1\"])",
             )
             .write();
         let log = project.outside("attempts");

@@ -1,0 +1,243 @@
+//! Faults that a real Julia and a real system produce: what the ladder, the cache and the supervisor promise.
+
+mod support;
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use support::{Project, Ran, package};
+
+const NATIVE: &[&str] = &["build", "--cpu-target", "native", "--json"];
+
+/// The processes whose command line or environment names this folder.
+fn processes_of(project: &Project) -> Vec<String> {
+    let mark = project.outside("").display().to_string();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let commands = entries.filter_map(|entry| {
+        let command = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        let all = [String::from_utf8_lossy(&command), String::from_utf8_lossy(&environment)].concat();
+        all.contains(mark.trim_end_matches('/')).then(|| String::from_utf8_lossy(&command).replace('\0', " "))
+    });
+    commands.filter(|command| !command.is_empty()).collect()
+}
+
+fn expect_no_processes(project: &Project) {
+    for _ in 0..50 {
+        if processes_of(project).is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    panic!("still running: {:#?}", processes_of(project));
+}
+
+fn expect_nothing_half_done(project: &Project) {
+    let images = project.cache().join("images");
+    for entry in std::fs::read_dir(images).into_iter().flatten().flatten() {
+        assert!(entry.path().join("entry.json").is_file(), "{} is half an entry", entry.path().display());
+    }
+}
+
+#[test]
+#[ignore = "builds images"]
+fn packages_that_break_are_left_out_and_the_rest_is_in_the_image() {
+    let suite = |name: &str, then: &str| {
+        package(name, "value(x) = [x, x]").tests(&format!("using {name}\n{name}.value(1.5)\n{then}\n"))
+    };
+    // `jl_generating_output` tells the process that writes an image; `Base.JLOptions().image_file` one that uses it.
+    let only_from_image = "
+        function __init__()
+            image = unsafe_string(Base.JLOptions().image_file)
+            occursin(\"attempt-\", image) && error(\"not from this image\")
+        end";
+    let project = Project::new()
+        .package(suite("Fine", ""))
+        .package(suite("Failing", "error(\"a failing test\")"))
+        .package(suite("Crashing", "ccall(:abort, Cvoid, ())"))
+        .package(package("Throws", "error(\"not today\")"))
+        .package(package("Dependent", "using Throws").depends_on("Throws"))
+        .package(package("BadInit", "__init__() = error(\"no display\")"))
+        .package(package("OnlyFromImage", only_from_image))
+        .package(package("OnTop", "using OnlyFromImage").depends_on("OnlyFromImage"))
+        .package(package("Noisy", "println(\"printed while loading\"); const N = 1; __init__() = (println(\"init\"); nothing)"))
+        .package(package("Busy", "const TASK = Ref{Any}(); __init__() = (TASK[] = @async sleep(0.01); Timer(t -> nothing, 0.05); nothing)"))
+        .settings("julia-args = [\"-O0\", \"-g0\"]\n")
+        .write();
+    let report = project.jlsys(&[NATIVE, &["--strict"]].concat()).expect_status(2).json();
+    assert_eq!(report["tier"], "reduced", "{report:#}");
+    let names = |list: &str| {
+        let packages = report["packages"][list].as_array().unwrap().iter();
+        let mut names: Vec<&str> = packages.map(|package| package["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names("included"), ["Busy", "Crashing", "Failing", "Fine", "Noisy"], "{report:#}");
+    assert_eq!(names("dropped"), ["BadInit", "Dependent", "OnTop", "OnlyFromImage", "Throws"], "{report:#}");
+    let warnings = report["warnings"].to_string();
+    for words in [
+        "Throws is left out: it does not load: not today",
+        "BadInit is left out: it does not load",
+        "OnlyFromImage is left out: it does not work from the image",
+        "OnTop is left out: it depends on OnlyFromImage",
+    ] {
+        assert!(warnings.contains(words), "{words:?} is not in {warnings}");
+    }
+    let outcome = |name: &str| {
+        let workloads = report["workloads"].as_array().unwrap().iter();
+        workloads.filter(|w| w["name"] == name).map(|w| w["outcome"].as_str().unwrap().to_owned()).next().unwrap()
+    };
+    assert_eq!([outcome("Fine"), outcome("Failing"), outcome("Crashing")], ["ok", "failed", "crashed"]);
+    for name in ["Fine", "Failing", "Crashing"] {
+        assert!(report["statements"]["by_package"][name].as_u64().unwrap() > 0, "{report:#}");
+    }
+
+    // A session sees what it would see without the image.
+    let code = "using Fine, Noisy, Busy; print(Fine.value(1.5), Noisy.N, isdefined(Main, :JlsysReplay), \
+                try (@eval using BadInit); catch; \"refused\" end)";
+    let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
+    assert!(ran.stdout().ends_with("[1.5, 1.5]1falserefused"), "{}\n{}", ran.stdout(), ran.stderr());
+    project.jlsys(&["status"]).expect_status(0).expect_stdout("(reduced)");
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn killed_at_any_moment_it_leaves_no_process_and_no_half_entry() {
+    let project = Project::new()
+        .package(package("Slow", "value() = 1").tests("using Slow; Slow.value(); run(`sleep 5`)"))
+        .settings("julia-args = [\"-O0\", \"-g0\"]\n")
+        .write();
+    // Spread over the phases; the clock decides, so no two runs are alike.
+    let mut jitter = u64::from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_micros());
+    for round in 0..20 {
+        let mut command = project.command(NATIVE);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        jitter = jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis(round * 700 + (jitter >> 33) % 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        expect_no_processes(&project);
+        expect_nothing_half_done(&project);
+    }
+    let report = project.jlsys(NATIVE).expect_status(0).json();
+    assert_eq!((&report["outcome"], &report["tier"]), (&"built".into(), &"full".into()));
+    assert_eq!(std::fs::read_dir(project.cache().join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn interrupted_it_stops_everything_and_says_so() {
+    let mark = std::process::id();
+    let tests = format!("using Slow; run(`sh -c \"trap '' TERM; sleep 100 # {mark}\"`)");
+    let project = Project::new().package(package("Slow", "value() = 1").tests(&tests)).write();
+    for signal in ["INT", "TERM", "HUP"] {
+        let mut command = project.command(NATIVE);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(8));
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        let ran = Ran(child.wait_with_output().unwrap()).expect_status(130);
+        assert!(ran.stderr().contains("interrupted"), "{}", ran.stderr());
+        expect_no_processes(&project);
+        expect_nothing_half_done(&project);
+        assert_eq!(std::fs::read_dir(project.cache().join("tmp")).unwrap().count(), 0, "{signal}");
+    }
+}
+
+#[test]
+fn without_a_compiler_plain_julia_stays() {
+    let project = Project::new().stdlib("Mmap").write();
+    let version = Command::new(support::julia()).arg("--version").output().unwrap();
+    if !String::from_utf8_lossy(&version.stdout).contains(" 1.5.") {
+        println!("skipped: this Julia has a linker of its own");
+        return;
+    }
+    // What the wrapper of a Julia may need, and no compiler.
+    let tools = project.outside("tools");
+    std::fs::create_dir(&tools).unwrap();
+    for tool in ["sh", "readlink", "dirname"] {
+        let output = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().unwrap();
+        let path = String::from_utf8(output.stdout).unwrap();
+        std::os::unix::fs::symlink(path.trim(), tools.join(tool)).unwrap();
+    }
+    let run = |args: &[&str]| {
+        let mut command = project.command(args);
+        Ran(command.env("PATH", &tools).output().unwrap())
+    };
+    let ran = run(NATIVE).expect_status(3);
+    assert_eq!(ran.stderr().lines().count(), 1, "{}", ran.stderr());
+    assert!(ran.stderr().contains("no C compiler found") && ran.stderr().contains("gcc"), "{}", ran.stderr());
+    run(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+    let mut command = project.command(NATIVE);
+    let ran = Ran(command.env("JULIA_CC", "/no/compiler").output().unwrap()).expect_status(3);
+    assert!(ran.stderr().contains("JULIA_CC"), "{}", ran.stderr());
+}
+
+#[test]
+fn a_limit_on_memory_is_recognised_when_tracing_and_when_building() {
+    let eats = "using Eats; Eats.value(); x = Any[]; while true; push!(x, zeros(2^24)); end";
+    let project = Project::new()
+        .package(package("Eats", "value() = 1").tests(eats))
+        .settings("julia-args = [\"-O0\"]\n")
+        .write();
+    // Enough for Julia to start and to load; not enough for the tests, nor for an image.
+    let limited = |args: &[&str], kilobytes: u64| {
+        let jlsys = project.command(args);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("ulimit -v {kilobytes}; exec \"$0\" \"$@\"")])
+            .arg(jlsys.get_program())
+            .args(jlsys.get_args())
+            .current_dir(project.path(""))
+            .env_clear();
+        for (name, value) in jlsys.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Ran(command.output().unwrap())
+    };
+    let report = limited(NATIVE, 2_000_000).expect_status(3).json();
+    assert_eq!(report["tier"], "stock", "{report:#}");
+    let tests = report["workloads"].as_array().unwrap().iter().find(|w| w["name"] == "Eats").unwrap();
+    assert_ne!(tests["outcome"], "ok");
+    assert!(report["statements"]["by_package"]["Eats"].as_u64().unwrap() > 0, "{report:#}");
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("memory") && warnings.contains("give it more memory"), "{warnings}");
+    project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+}
+
+#[test]
+fn a_full_disk_is_said_and_leaves_the_cache_as_it_was() {
+    // Room for what comes before the object, and for nothing after.
+    for (size, phase) in [("64k", "start"), ("12m", "object")] {
+        let project = Project::new().package(package("Tiny", "value() = 1").tests("using Tiny; Tiny.value()")).write();
+        let disk = project.outside("disk");
+        std::fs::create_dir(&disk).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"])
+            .arg(&disk)
+            .status();
+        if !mounted.is_ok_and(|status| status.success()) {
+            println!("skipped: a disk of {size} needs the right to mount");
+            return;
+        }
+        let _unmount = Unmount(disk.clone());
+        let mut command = project.command(NATIVE);
+        command.env("JLSYS_CACHE_DIR", disk.join("cache"));
+        let ran = Ran(command.output().unwrap()).expect_status(1);
+        let said = ran.stderr();
+        let last = said.lines().last().unwrap_or_default();
+        assert!(last.contains("disk is full") || last.contains("No space left"), "{phase}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+        for folder in ["tmp", "images", "failures"] {
+            let left = std::fs::read_dir(disk.join("cache").join(folder)).map_or(0, Iterator::count);
+            assert_eq!(left, 0, "{phase}: {folder}");
+        }
+    }
+}
+
+struct Unmount(std::path::PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
