@@ -1,0 +1,170 @@
+//! Traces are merged into one statements file.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, BufRead, Write};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::lines::{Line, Lines};
+use super::{DropReason, Modules, Owner, Statement};
+
+/// Merges traces: writes each statement that can be replayed once, as it comes.
+///
+/// It holds no statement's text, only a hash of each, so that its memory is some 40 bytes a statement.
+pub struct Collector<W> {
+    modules: Modules,
+    out: W,
+    /// The first 128 bits of each written statement's SHA-256: no two collide by accident.
+    seen: HashSet<[u8; 16]>,
+    totals: Totals,
+}
+
+/// What became of one trace's lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TraceCounts {
+    /// Lines that are not blank.
+    pub lines: u64,
+    /// Statements that this trace was the first to hold.
+    pub kept: u64,
+    /// Statements that were there already, from this trace or another.
+    pub duplicates: u64,
+    /// How many of the kept did not read back as Julia printed them, and were mended.
+    pub repaired: u64,
+    /// How many of the kept Julia had to compile again (see [`Statement::recompiled`]).
+    pub recompiled: u64,
+    /// Lines left out.
+    pub dropped: BTreeMap<DropReason, u64>,
+}
+
+/// What became of all traces.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// The sums over all traces.
+    pub counts: TraceCounts,
+    /// How many of the kept statements each package owns.
+    pub owners: BTreeMap<Owner, u64>,
+}
+
+impl<W: Write> Collector<W> {
+    /// A collector that writes the statements file to `out`, which is best buffered.
+    pub fn new(modules: Modules, out: W) -> Self {
+        Self {
+            modules,
+            out,
+            seen: HashSet::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Takes in one trace. A last line that was not written to its end is counted as unreadable, as is anything that is
+    /// no statement.
+    ///
+    /// # Errors
+    ///
+    /// When `trace` cannot be read or the statements file not be written.
+    pub fn read(&mut self, trace: impl BufRead) -> io::Result<TraceCounts> {
+        let mut counts = TraceCounts::default();
+        let mut lines = Lines::new(trace);
+        while let Some(line) = lines.next()? {
+            let parsed = match line {
+                Line::Text(text) if text.trim().is_empty() => continue,
+                Line::Text(text) => Statement::parse(text, &self.modules),
+                Line::Garbage => Err(DropReason::Unreadable),
+            };
+            counts.lines += 1;
+            match parsed {
+                Err(reason) => *counts.dropped.entry(reason).or_default() += 1,
+                Ok(statement) if !self.seen.insert(hash(statement.text())) => {
+                    counts.duplicates += 1;
+                }
+                Ok(statement) => {
+                    self.out.write_all(statement.text().as_bytes())?;
+                    self.out.write_all(b"\n")?;
+                    counts.kept += 1;
+                    counts.repaired += u64::from(statement.repaired());
+                    counts.recompiled += u64::from(statement.recompiled());
+                    *self.totals.owners.entry(statement.owner()).or_default() += 1;
+                }
+            }
+        }
+        self.totals.counts.add(&counts);
+        Ok(counts)
+    }
+
+    /// Flushes the statements file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn finish(mut self) -> io::Result<Totals> {
+        self.out.flush()?;
+        Ok(self.totals)
+    }
+}
+
+impl TraceCounts {
+    fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.kept += other.kept;
+        self.duplicates += other.duplicates;
+        self.repaired += other.repaired;
+        self.recompiled += other.recompiled;
+        for (&reason, count) in &other.dropped {
+            *self.dropped.entry(reason).or_default() += count;
+        }
+    }
+}
+
+fn hash(text: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    let mut first_half = [0; 16];
+    first_half.copy_from_slice(&digest[..16]);
+    first_half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collect(traces: &[&[u8]]) -> (String, Vec<TraceCounts>, Totals) {
+        let mut out = Vec::new();
+        let mut collector = Collector::new(Modules::new([], []), &mut out);
+        let counts = traces
+            .iter()
+            .map(|trace| collector.read(*trace).unwrap())
+            .collect();
+        let totals = collector.finish().unwrap();
+        (String::from_utf8(out).unwrap(), counts, totals)
+    }
+
+    #[test]
+    fn a_statement_is_written_once_whatever_stands_around_it() {
+        let (out, counts, totals) = collect(&[
+            b"precompile(Tuple{typeof(Base.sin), Int64})\nprecompile(Tuple{typeof(Base.sin), Int64}) # recompile\n",
+            b"\n  #= 1.0 ms =# precompile(Tuple{typeof(Base.sin), Int64})\nprecompile(Tuple{typeof(Base.cos), Base.Val{1.5f}})",
+        ]);
+        assert_eq!(
+            out,
+            "precompile(Tuple{typeof(Base.sin), Int64})\nprecompile(Tuple{typeof(Base.cos), Base.Val{1.5f0}})\n"
+        );
+        let summary = |c: &TraceCounts| (c.lines, c.kept, c.duplicates, c.repaired);
+        assert_eq!(summary(&counts[0]), (2, 1, 1, 0));
+        assert_eq!(summary(&counts[1]), (2, 1, 1, 1));
+        assert_eq!(summary(&totals.counts), (4, 2, 2, 1));
+        assert_eq!(totals.owners[&Owner::Base], 2);
+    }
+
+    #[test]
+    fn garbage_is_counted_and_passed_over() {
+        let mut trace = b"\xff\xfe\n\0\n".to_vec();
+        trace.resize(trace.len() + (10 << 20), b'x');
+        trace.extend_from_slice(b"\nprecompile(Tuple{Int64})\nprecompile(Tuple{typeof(Main.f)})\nprecompile(Tuple{typeof(Ba");
+        let (out, counts, _) = collect(&[&trace]);
+        assert_eq!(out, "precompile(Tuple{Int64})\n");
+        assert_eq!(
+            serde_json::to_value(&counts[0]).unwrap()["dropped"],
+            serde_json::json!({"unreadable": 4, "main": 1})
+        );
+    }
+}
