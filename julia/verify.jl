@@ -37,13 +37,22 @@ function whats_wrong(package)
     Base.require(package) === IN_IMAGE[package] || return "another copy of it is loaded"
     # Where the package was loaded from when the image was made, and where the manifest says it is today. The folder of
     # a registered package is named after its content, so this compares versions.
-    origin = get(Base.pkgorigins, package, nothing)
-    built_from = origin === nothing ? nothing : origin.path
+    built_from = origin_of(package, IN_IMAGE[package])
     today = Base.locate_package(package)
     if built_from !== nothing && today !== nothing && !same_file(built_from, today)
         return "the image has it from $built_from, the manifest says $today"
     end
     return nothing
+end
+
+# The file that a package was loaded from. From 1.6 on Julia keeps it; before, the one function that every module has (unless
+# it is a `baremodule`) knows where the module was written.
+function origin_of(package, mod)
+    if isdefined(Base, :pkgorigins)
+        origin = get(Base.pkgorigins, package, nothing)
+        return origin === nothing ? nothing : origin.path
+    end
+    return isdefined(mod, :eval) ? string(first(methods(getfield(mod, :eval))).file) : nothing
 end
 
 same_file(a, b) = a == b || (ispath(a) && ispath(b) && realpath(a) == realpath(b))

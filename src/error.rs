@@ -118,6 +118,8 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Interrupted => Exit::Interrupted,
+            // No input is wrong; every tier with an image needs a linker.
+            Self::Link(LinkError::NoLinker { .. }) => Exit::Stock,
             _ => Exit::Refused,
         }
     }

@@ -253,7 +253,9 @@ impl<'a> Build<'a> {
                     best = Some((attempt, made));
                 }
                 Err(failed) => {
-                    self.progress.warn(&failed.what);
+                    // The whole of it, with the path that its log will have, is said at the end.
+                    let what = failed.what.split("; its output is in").next().unwrap_or_default();
+                    self.progress.say(&format!("  that did not work: {what}"));
                     self.report.warnings.push(failed.what.clone());
                     let environment = &self.prepared.environment;
                     ladder.failed(failed.failure, failed.wrote_image, |uuid| {

@@ -25,7 +25,7 @@ pub enum VerifyError {
     #[error("cannot write the list of packages: {0}")]
     Inputs(#[from] io::Error),
     /// Some packages do not work when they come from the image.
-    #[error("{} do not work from the image; Julia's output is in {}", count(.failed.len()), .log.display())]
+    #[error("{} not work from the image; Julia's output is in {}", count(.failed.len()), .log.display())]
     Packages {
         /// The packages, each with the reason.
         failed: BTreeMap<Uuid, String>,
@@ -49,7 +49,7 @@ pub enum VerifyError {
 }
 
 fn count(packages: usize) -> String {
-    if packages == 1 { "one package does".to_owned() } else { format!("{packages} packages") }
+    if packages == 1 { "one package does".to_owned() } else { format!("{packages} packages do") }
 }
 
 /// Starts a Julia with `image` and checks that every package of the plan comes from it, at the manifest's version, and
