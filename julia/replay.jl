@@ -201,6 +201,10 @@ function build(@nospecialize(ex), modules::Dict{Symbol,Module}, @nospecialize(va
         return tuple(Any[build(a, modules, variables) for a in args]...)
     elseif head === :quote && length(args) == 1 && !(args[1] isa Expr)
         return args[1]
+    elseif head === :macrocall && length(args) == 3 && args[3] isa String
+        # Integers of 128 bits parse as a call of one of two macros.
+        args[1] == GlobalRef(Core, Symbol("@uint128_str")) && return parse(UInt128, args[3])
+        args[1] == GlobalRef(Core, Symbol("@int128_str")) && return parse(Int128, args[3])
     elseif head === :call
         return built_by_call(args, modules, variables)
     end
@@ -267,10 +271,10 @@ function built_by_call(args, modules, @nospecialize(variables))
         return typeof(build(args[2], modules, variables))
     elseif f === Symbol && length(args) == 2 && args[2] isa String
         return Symbol(args[2])
-    elseif f === reinterpret && length(args) == 3 && args[3] isa Unsigned
-        T = build(args[2], modules, variables)
-        isprimitivetype(T) && sizeof(T) == sizeof(args[3]) || throw(NotReplayable("bits of another size"))
-        return reinterpret(T, args[3])
+    elseif f === reinterpret && length(args) == 3
+        T, bits = build(args[2], modules, variables), build(args[3], modules, variables)
+        isprimitivetype(T) && bits isa Unsigned && sizeof(T) == sizeof(bits) || throw(NotReplayable("bits of another size"))
+        return reinterpret(T, bits)
     elseif f === NamedTuple && length(args) == 1
         return NamedTuple()
     elseif f isa DataType && isconcretetype(f)
