@@ -4,7 +4,7 @@
 # By another driver:  include("replay.jl") into a module of its own, in a process where every package is
 #                     loaded, then `JlsysReplay.replay(statements, results)`.
 #
-# Works on Julia 1.5 to 1.12 and later. One statement never stops the rest.
+# Written for Julia 1.5 to 1.12 and later; run so far on 1.5.3. One statement never stops the rest.
 #
 # Nothing in the file is evaluated as code. An argument is parsed, and the types it names are put together
 # by `build` below, which knows only what `jl_static_show` (src/rtutils.c in Julia's sources) prints for a type:
@@ -16,7 +16,8 @@
 #     line 0000000042      the statement being compiled, written before it is: after a crash, the one to blame
 #     finished 1           the rest stands only when the end was reached
 #     compiled 40          `precompile` returned true: inferred, and compiled where this process generates code.
-#                          (With --output-o, Julia 1.5 generates code as it exits, when `line` says the last.)
+#                          (That an image keeps the code is not known from this. A crash while Julia writes the image, after
+#                          the replay, shows as `finished 1`.)
 #     false 1              it returned false: no single method fits (an abstract signature, a method that went)
 #     threw 1              the types could not be put together, or compiling threw
 #     seconds 1.25
