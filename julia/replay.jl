@@ -4,9 +4,9 @@
 # By another driver:  include("replay.jl") into a module of its own, in a process where every package is
 #                     loaded, then `JlsysReplay.replay(statements, results)`.
 #
-# Works on Julia 1.5 to 1.12 and later. One statement never stops the rest.
+# Written for Julia 1.5 to 1.12 and later; run so far on 1.5.3. One statement never stops the rest.
 #
-# Nothing in the file is evaluated as code. A statement is parsed, and the types it names are put together
+# Nothing in the file is evaluated as code. An argument is parsed, and the types it names are put together
 # by `build` below, which knows only what `jl_static_show` (src/rtutils.c in Julia's sources) prints for a type:
 # names, parameters, `where`, literals and a few constructors. No module is written to and no name is bound, so
 # it also runs where `Core.eval` into another module is an error: in a package that is being precompiled.
@@ -16,7 +16,8 @@
 #     line 0000000042      the statement being compiled, written before it is: after a crash, the one to blame
 #     finished 1           the rest stands only when the end was reached
 #     compiled 40          `precompile` returned true: inferred, and compiled where this process generates code.
-#                          (With --output-o, Julia 1.5 generates code as it exits, when `line` says the last.)
+#                          (That an image keeps the code is not known from this. A crash while Julia writes the image, after
+#                          the replay, shows as `finished 1`.)
 #     false 1              it returned false: no single method fits (an abstract signature, a method that went)
 #     threw 1              the types could not be put together, or compiling threw
 #     seconds 1.25
@@ -62,6 +63,7 @@ function replay(statements::AbstractString, results::AbstractString; modules::Di
         started = time()
         compiled = threw = number = 0
         refused = Int[]
+        known = Dict{String,Any}() # an argument's text => what it is
         messages = Dict{String,Vector{Int}}() # message => [how often, first line]
         for text in eachline(statements)
             number += 1
@@ -71,7 +73,7 @@ function replay(statements::AbstractString, results::AbstractString; modules::Di
             write(out, "line ", lpad(string(number), 10, '0'), '\n')
             flush(out)
             try
-                signature = build(signature_of(text), modules, nothing)
+                signature = signature_of(text, modules, known)
                 signature isa Type || throw(NotReplayable("not a type"))
                 if precompile(signature)
                     compiled += 1
@@ -113,10 +115,58 @@ function first_line(e)
     return first(split(text, '\n')) |> line -> length(line) > 200 ? string(first(line, 200), '…') : line
 end
 
-"The `Tuple{…}` of `precompile(Tuple{…})`; anything else is refused."
-function signature_of(text::AbstractString)
+"""
+    signature_of(text, modules, known)
+
+The type `Tuple{…}` of the line `precompile(Tuple{…})`; anything else is refused.
+
+Parsing takes nearly all the time, and one test suite's 34,000 arguments are 2,200 different ones: each is parsed once.
+"""
+function signature_of(text::AbstractString, modules, known::Dict{String,Any})
+    arguments = arguments_of(text)
+    arguments === nothing && return build(signature_expression(text), modules, nothing)
+    types = Any[]
+    for argument in arguments
+        push!(types, get!(() -> build(Meta.parse(argument; raise = false), modules, nothing), known, argument))
+    end
+    return Core.apply_type(Tuple, types...)
+end
+
+"How a line of the plain form begins, and ends."
+const OPENING = "precompile(Tuple{"
+const CLOSING = "})"
+
+"The arguments in a line of the plain form; `nothing` when it has comments or is a `Tuple{…} where T`."
+function arguments_of(text::AbstractString)
+    startswith(text, OPENING) && endswith(text, CLOSING) || return nothing
+    first_byte, last_byte = ncodeunits(OPENING) + 1, ncodeunits(text) - ncodeunits(CLOSING)
+    arguments = String[]
+    start, depth, quoted, escaped = first_byte, 0, false, false
+    for i in first_byte:last_byte
+        c = codeunit(text, i)
+        if quoted
+            quoted = escaped || c != UInt8('"')
+            escaped = !escaped && c == UInt8('\\')
+        elseif c == UInt8('"')
+            quoted = true
+        elseif c == UInt8('{') || c == UInt8('(')
+            depth += 1
+        elseif c == UInt8('}') || c == UInt8(')')
+            depth -= 1
+            depth < 0 && return nothing
+        elseif c == UInt8(',') && depth == 0
+            push!(arguments, strip(text[start:prevind(text, i)]))
+            start = i + 1
+        end
+    end
+    depth == 0 && !quoted || return nothing
+    start > last_byte || push!(arguments, strip(text[start:thisind(text, last_byte)]))
+    return arguments
+end
+
+"The `Tuple{…}` of a line of any form."
+function signature_expression(text::AbstractString)
     ex = Meta.parse(text; raise = false)
-    # `Meta.parse` wraps what follows a comment in no way, but `#= 1 ms =# precompile(…)` stays a plain call.
     call = ex isa Expr && ex.head === :call && length(ex.args) == 2 && ex.args[1] === :precompile
     call || throw(NotReplayable("not a precompile(Tuple{…}) call"))
     signature = body = ex.args[2]
@@ -150,8 +200,12 @@ function build(@nospecialize(ex), modules::Dict{Symbol,Module}, @nospecialize(va
     elseif head === :tuple
         isempty(args) || !all(is_assignment, args) || return named_tuple(args, modules, variables)
         return tuple(Any[build(a, modules, variables) for a in args]...)
-    elseif head === :quote && length(args) == 1 && args[1] isa Symbol
+    elseif head === :quote && length(args) == 1 && !(args[1] isa Expr)
         return args[1]
+    elseif head === :macrocall && length(args) == 3 && args[3] isa String
+        # Integers of 128 bits parse as a call of one of two macros.
+        args[1] == GlobalRef(Core, Symbol("@uint128_str")) && return parse(UInt128, args[3])
+        args[1] == GlobalRef(Core, Symbol("@int128_str")) && return parse(Int128, args[3])
     elseif head === :call
         return built_by_call(args, modules, variables)
     end
@@ -166,6 +220,7 @@ function named(name::Symbol, modules, @nospecialize(variables))
         scope = scope[2]
     end
     haskey(modules, name) && return modules[name]
+    name === :Main && throw(NotReplayable("names Main"))
     # `jl_static_show` leaves out `Core.` before what Core exports, and nothing else's module.
     isdefined(Core, name) && return getfield(Core, name)
     isdefined(Base, name) && return getfield(Base, name)
@@ -207,18 +262,22 @@ The calls that occur in printed types: `typeof(f)`, `Symbol("…")`, `reinterpre
 """
 function built_by_call(args, modules, @nospecialize(variables))
     callee = args[1]
-    if callee === :- && length(args) == 2 && args[2] isa Real
-        return -args[2]
+    if callee === :- && length(args) == 2
+        number = build(args[2], modules, variables)
+        number isa Real || throw(NotReplayable("the negative of what is no number"))
+        return -number
     end
     f = build(callee, modules, variables)
     if f === typeof && length(args) == 2
         return typeof(build(args[2], modules, variables))
     elseif f === Symbol && length(args) == 2 && args[2] isa String
         return Symbol(args[2])
-    elseif f === reinterpret && length(args) == 3 && args[3] isa Unsigned
-        T = build(args[2], modules, variables)
-        isprimitivetype(T) && sizeof(T) == sizeof(args[3]) || throw(NotReplayable("bits of another size"))
-        return reinterpret(T, args[3])
+    elseif f === reinterpret && length(args) == 3
+        T, bits = build(args[2], modules, variables), build(args[3], modules, variables)
+        isprimitivetype(T) && bits isa Unsigned && sizeof(T) == sizeof(bits) || throw(NotReplayable("bits of another size"))
+        return reinterpret(T, bits)
+    elseif f === NamedTuple && length(args) == 1
+        return NamedTuple()
     elseif f isa DataType && isconcretetype(f)
         return structure(f, args[2:end], modules, variables)
     end

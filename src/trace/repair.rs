@@ -1,6 +1,7 @@
 //! Forms that Julia prints and does not read back as what they were.
 //!
-//! Each is checked against `jl_static_show` (`src/rtutils.c`) and, unless noted, replayed on Julia 1.5.3.
+//! The printed forms are those of `jl_static_show` (`src/rtutils.c`, read for 1.10 and 1.12). On Julia 1.5.3 they were printed by
+//! it for such types, and what `julia/replay.jl` builds of the repaired forms was found to be those types (`NaN32` was not tried).
 //! What prints like something else cannot be repaired: `Val{Int8(3)}` prints as `Val{3}`, which is another type, and
 //! a float prints with six digits.
 

@@ -22,6 +22,12 @@ impl<'line> Statement<'line> {
     /// The form is what `record_precompile_statement` (`src/gf.c` in Julia's sources) writes: since 1.12 a comment may
     /// stand before (`#=   12.3 ms =#`, with `--trace-compile-timing`) and after (`# recompile`).
     ///
+    /// Numbered names of loaded modules stay. A closure (`Dates.var"#12#13"`), a keyword argument body
+    /// (`Dates.var"##f#747"`) and a keyword sorter (`Dates.var"#f##kw"`) are counted by their own module while it is lowered, so
+    /// on 1.5.3 a package has the same ones whether it comes from its cache file, from a new one or from source, and
+    /// whatever was loaded before. A generated function's body (`Dates.var"##s827#36"`) is also counted by the process: it is
+    /// found again when the package comes from its cache file or image, and else is one statement that throws.
+    ///
     /// # Errors
     ///
     /// Why another process cannot replay it.

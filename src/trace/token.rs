@@ -111,8 +111,7 @@ impl<'a> Tokens<'a> {
 
     fn symbol(&mut self) -> Result<Kind, DropReason> {
         self.at += 1;
-        let starts_name = self.line[self.at..].chars().next().is_some_and(starts_name);
-        if starts_name {
+        if self.rest().first().copied().is_some_and(starts_name) {
             self.name()?;
             return Ok(Kind::Symbol);
         }
@@ -185,22 +184,23 @@ impl<'a> Tokens<'a> {
             self.at += 4 + end + 1;
             return Ok(Kind::Name);
         }
-        let rest = &self.line[self.at..];
-        if !rest.starts_with(starts_name) {
+        let rest = self.rest();
+        let goes_on = |byte: &u8| starts_name(*byte) || byte.is_ascii_digit() || *byte == b'!';
+        if !rest.first().copied().is_some_and(starts_name) {
             return Err(DropReason::Unreadable);
         }
-        let length = rest
-            .find(|c: char| !(starts_name(c) || c.is_ascii_digit() || c == '!'))
+        self.at += rest
+            .iter()
+            .position(|byte| !goes_on(byte))
             .unwrap_or(rest.len());
-        self.at += length;
         Ok(Kind::Name)
     }
 }
 
-/// Whether an identifier can begin with it. Any character beyond ASCII is taken for a letter: which of them are is for
-/// Julia to judge, and none of them ends a name.
-fn starts_name(c: char) -> bool {
-    c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
+/// Whether an identifier can begin with this byte. All characters beyond ASCII are taken for letters: which of them are is
+/// for Julia to judge, and none of them ends a name.
+fn starts_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
 }
 
 /// Where a string's closing quote stands, a backslash escaping it.
