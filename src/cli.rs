@@ -240,5 +240,8 @@ impl VerbosityArgs {
 fn seconds(text: &str) -> Result<u64, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write a time as in `90s`, `10m` or `1h30m`".to_owned())?;
-    u64::try_from(duration.as_secs()).ok().filter(|&seconds| seconds > 0).ok_or("must be a second or more".to_owned())
+    u64::try_from(duration.as_secs())
+        .ok()
+        .filter(|&seconds| seconds > 0)
+        .ok_or("must be a second or more".to_owned())
 }

@@ -152,12 +152,15 @@ impl Settings {
         }
         let time_limit = match content.workloads.time_limit {
             None => DEFAULT_TIME_LIMIT,
-            Some(limit) => Duration::try_from(limit).ok().filter(|limit| !limit.is_zero()).ok_or_else(|| {
-                ConfigError::Invalid {
-                    place: file.display().to_string(),
-                    problem: "workloads.time-limit must be longer than nothing, such as \"10m\"".to_owned(),
-                }
-            })?,
+            Some(limit) => {
+                Duration::try_from(limit).ok().filter(|limit| !limit.is_zero()).ok_or_else(|| {
+                    ConfigError::Invalid {
+                        place: file.display().to_string(),
+                        problem: "workloads.time-limit must be longer than nothing, such as \"10m\""
+                            .to_owned(),
+                    }
+                })?
+            }
         };
         let mut settings = Self {
             include: content.include,
@@ -199,7 +202,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Settings, String> {
-        Settings::parse(text, Path::new("/p/jlsys.toml"), &Overrides::default()).map_err(|error| error.to_string())
+        Settings::parse(text, Path::new("/p/jlsys.toml"), &Overrides::default())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -237,7 +241,8 @@ mod tests {
     fn flags_win_over_the_file() {
         let overrides = Overrides { cpu_target: Some(CpuTarget::Portable), ..Overrides::default() };
         let file = Path::new("/p/jlsys.toml");
-        let settings = Settings::parse("cpu-target = \"native\"\ninclude = [\"A\"]", file, &overrides).unwrap();
+        let settings =
+            Settings::parse("cpu-target = \"native\"\ninclude = [\"A\"]", file, &overrides).unwrap();
         assert_eq!(settings.cpu_target, Some(CpuTarget::Portable));
         assert_eq!(settings.include, ["A"]);
     }

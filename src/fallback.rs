@@ -64,6 +64,8 @@ pub enum Failure<Owner> {
 pub struct Ladder<Owner> {
     owners: Vec<Owner>,
     statements_out: BTreeSet<String>,
+    /// How many statements of each owner ended the process that compiled them.
+    crashes: BTreeMap<Owner, usize>,
     packages: Vec<Uuid>,
     packages_out: BTreeMap<Uuid, LeftOutReason>,
     search: Search,
@@ -110,6 +112,7 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
         Self {
             owners,
             statements_out: BTreeSet::new(),
+            crashes: BTreeMap::new(),
             packages,
             packages_out: BTreeMap::new(),
             search: Search::All,
@@ -165,8 +168,10 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
             Failure::Statement { text, owner } => {
                 let of_owner = self.owners.iter().position(|other| *other == owner);
                 let is_new = self.statements_out.insert(text);
-                if self.statements_out.len() % STATEMENTS_PER_OWNER == 0 || !is_new {
-                    // The next one costs another start, and where there are several there are more.
+                let count = self.crashes.entry(owner).or_default();
+                *count += 1;
+                // Each costs another start, and where there are several there are more.
+                if *count >= STATEMENTS_PER_OWNER || !is_new {
                     of_owner.map(|index| self.owners.remove(index));
                 }
                 self.search = Search::All;
@@ -261,7 +266,12 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
         }
     }
 
-    fn leave_out(&mut self, uuid: Uuid, reason: LeftOutReason, dependents: impl Fn(Uuid) -> Vec<(Uuid, String)>) {
+    fn leave_out(
+        &mut self,
+        uuid: Uuid,
+        reason: LeftOutReason,
+        dependents: impl Fn(Uuid) -> Vec<(Uuid, String)>,
+    ) {
         for (dependent, name) in dependents(uuid) {
             self.packages_out.entry(dependent).or_insert(LeftOutReason::DependsOnBroken(name));
         }
@@ -318,7 +328,10 @@ mod tests {
         for guilty in &owners {
             let ladder = Ladder::new(vec![package(1)], owners.clone());
             let (best, attempts) =
-                climb(ladder, |attempt| if attempt.owners.contains(guilty) { Err(unknown()) } else { Ok(()) });
+                climb(
+                    ladder,
+                    |attempt| if attempt.owners.contains(guilty) { Err(unknown()) } else { Ok(()) },
+                );
             let best = best.unwrap();
             assert_eq!(best.owners.len(), owners.len() - 1, "{guilty} in {attempts} attempts");
             assert!(best.packages_out.is_empty());

@@ -196,4 +196,3 @@ impl std::str::FromStr for Key {
         digits.parse().map(Self)
     }
 }
-

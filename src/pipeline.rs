@@ -1,7 +1,5 @@
 //! The way of the data, from a plan to an image in the cache.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,19 +7,18 @@ use crate::cache::{BuildLock, Staging};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::julia::Driver;
-use crate::plan::{LeftOutReason, Plan};
+use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::progress::Progress;
-use crate::report::{
-    BuildOutcome, PhaseReport, Report, SCHEMA, StatementCounts, Tier, TraceReport, WorkloadReport,
-};
+use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
 use crate::sysimage::Linker;
-use crate::trace::{Collector, LoadedModule, Modules, Owner};
-use crate::workload::{self, Capacity, Outcome, Ran, Runner};
+use crate::trace::{LoadedModule, Modules, Owner};
 
 mod attempt;
+mod traces;
 
 use attempt::Made;
+use traces::Statements;
 
 /// How long Julia may take to write an image. Minutes are normal, and with several CPU targets and hundreds of packages
 /// it can be most of an hour.
@@ -120,12 +117,6 @@ struct Build<'a> {
     report: Report,
 }
 
-/// All statements of all workloads, in one file.
-struct Statements {
-    path: PathBuf,
-    owners: Vec<Owner>,
-}
-
 impl<'a> Build<'a> {
     fn new(
         prepared: &'a Prepared,
@@ -146,97 +137,6 @@ impl<'a> Build<'a> {
         let (plan, traces) = self.trace().await?;
         let statements = self.collect(&plan, &traces)?;
         self.climb(&plan, &statements, linker).await
-    }
-
-    /// Loads the packages and runs the workloads. Returns the plan without what does not load, and the traces.
-    async fn trace(&mut self) -> Result<(Plan, Vec<Ran>), Error> {
-        let traces = self.staging.work().join("traces");
-        std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
-        let logs = self.staging.logs();
-        let jobs = self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs());
-        let runner = Runner {
-            julia: &self.prepared.julia,
-            project_file: &self.prepared.environment.project_file,
-            drivers: &self.drivers,
-            traces: &traces,
-            logs: &logs,
-            time_limit: self.prepared.settings.workloads.time_limit,
-            jobs,
-        };
-        let plan = self.prepared.plan.clone();
-        let phase = self.progress.phase(format!("loading {}", count(plan.packages.len(), "package")));
-        let loaded = workload::load(&runner, &plan.packages).await?;
-        let failed = loaded.failed.len();
-        let result = if failed == 0 { String::new() } else { format!("{failed} failed") };
-        let mut phases = vec![("load", phase.done(&result))];
-
-        let others: Vec<_> = plan.workloads.iter().filter(|w| w.kind() != workload::Kind::Load).cloned().collect();
-        let mut ran = Vec::new();
-        if !others.is_empty() {
-            let title = format!("running {}, {jobs} at once", count(others.len(), "workload"));
-            let phase = self.progress.phase(title);
-            let running = std::cell::RefCell::new(Vec::new());
-            let on_start = |workload: &workload::Workload| {
-                running.borrow_mut().push(workload.name());
-                phase.update(&running.borrow().join(", "));
-            };
-            let on_end = |ran: &Ran| {
-                running.borrow_mut().retain(|name| *name != ran.name);
-                phase.update(&running.borrow().join(", "));
-                self.progress.say(&format!("  {}", describe(ran)));
-            };
-            ran = runner.run(&others, on_start, on_end).await?;
-            phases.push(("workloads", phase.done("")));
-        }
-        if plan.workloads.contains(&workload::Workload::Load) {
-            ran.insert(0, loaded.ran);
-        }
-        for (name, elapsed) in phases {
-            self.note_phase(name, elapsed);
-        }
-        for ran in &ran {
-            self.report.saw_memory(ran.peak_memory_bytes);
-        }
-        let is_needed = |uuid| plan.packages.iter().any(|package| package.uuid == uuid && package.needed);
-        let reasons = loaded.failed.into_iter().map(|(uuid, error)| {
-            let reason = if is_needed(uuid) {
-                LeftOutReason::DoesNotLoad(error)
-            } else {
-                LeftOutReason::NotForHere(error)
-            };
-            (uuid, reason)
-        });
-        Ok((plan.without(&reasons.collect()), ran))
-    }
-
-    /// Cleans the traces into one file of statements.
-    fn collect(&mut self, plan: &Plan, traces: &[Ran]) -> Result<Statements, Error> {
-        let phase = self.progress.phase("cleaning statements");
-        let path = self.staging.entry().join("statements.jl");
-        let file = File::create(&path).map_err(Error::file(&path))?;
-        let mut collector = Collector::new(self.modules(plan), BufWriter::new(file));
-        for ran in traces {
-            // A workload that ended before it compiled anything left no file.
-            let lines = match File::open(&ran.trace) {
-                Ok(trace) => collector.read(BufReader::new(trace)).map_err(Error::file(&ran.trace))?.lines,
-                Err(_) => 0,
-            };
-            self.report.workloads.push(WorkloadReport::new(ran, lines));
-        }
-        let totals = collector.finish().map_err(Error::file(&path))?;
-        let counts = &totals.counts;
-        self.report.statements = StatementCounts {
-            traced: counts.lines,
-            kept: counts.kept,
-            dropped: counts.dropped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
-            by_package: totals.owners.iter().map(|(owner, n)| (self.owner_name(owner), *n)).collect(),
-            ..StatementCounts::default()
-        };
-        let result =
-            format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
-        let elapsed = phase.done(&result);
-        self.note_phase("statements", elapsed);
-        Ok(Statements { path, owners: totals.owners.into_keys().collect() })
     }
 
     /// Climbs down the ladder until an image works, and commits it.
@@ -328,18 +228,6 @@ impl<'a> Build<'a> {
     fn note_phase(&mut self, name: &str, elapsed: Duration) {
         self.report.phases.push(PhaseReport { name: name.to_owned(), seconds: elapsed.as_secs_f64() });
     }
-}
-
-/// A workload's end in one line.
-fn describe(ran: &Ran) -> String {
-    let what = ran.kind.of(&ran.name);
-    let how = match ran.outcome {
-        Outcome::Ok => String::new(),
-        Outcome::Failed => ", failed; what it compiled until then counts".to_owned(),
-        Outcome::Timeout => ", ended at the time limit; what it compiled until then counts".to_owned(),
-        Outcome::Crashed => ", crashed; what it compiled until then counts".to_owned(),
-    };
-    format!("{what}: {:.1} s{how}", ran.seconds)
 }
 
 /// `1 package`, `2 packages`.

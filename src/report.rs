@@ -217,10 +217,7 @@ impl Report {
             workloads: Vec::new(),
             phases: Vec::new(),
             peak_memory_bytes: 0,
-            julia: JuliaReport {
-                version: julia.facts.version.to_string(),
-                command: julia.command.clone(),
-            },
+            julia: JuliaReport { version: julia.facts.version.to_string(), command: julia.command.clone() },
             image_bytes: 0,
             warnings: Vec::new(),
         };

@@ -1,5 +1,7 @@
 //! Bad input gets one clear line and exit status 1, and leaves nothing behind. No image is needed for any of it.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
@@ -54,9 +56,12 @@ fn the_manifest_is_not_toml() {
 fn a_package_is_not_in_the_depot() {
     let project = Project::new().package(package("Absent", "")).package(package("Gone", "")).write();
     std::fs::remove_dir_all(project.outside("depot/packages")).unwrap();
-    project
-        .jlsys(&["build"])
-        .expect_refusal(&["Absent 1.0.0", "Gone 1.0.0", "not installed", "Pkg.instantiate()"]);
+    project.jlsys(&["build"]).expect_refusal(&[
+        "Absent 1.0.0",
+        "Gone 1.0.0",
+        "not installed",
+        "Pkg.instantiate()",
+    ]);
     expect_nothing_left(&project);
 }
 
@@ -128,7 +133,9 @@ fn the_cache_is_open_to_others() {
 #[test]
 fn the_command_line_is_wrong() {
     let project = Project::new();
-    for args in [&["bild"][..], &["build", "--jobs", "0"], &["build", "--time-limit", "soon"], &["run", "--julia"]] {
+    for args in
+        [&["bild"][..], &["build", "--jobs", "0"], &["build", "--time-limit", "soon"], &["run", "--julia"]]
+    {
         let ran = project.jlsys(args).expect_status(1);
         assert!(ran.stderr().starts_with("error:"), "{}", ran.stderr());
     }

@@ -2,6 +2,8 @@
 //!
 //! All tests here use one project and share its image through the cache; whichever comes first builds it.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
@@ -92,8 +94,12 @@ fn an_image_is_built_and_says_what_is_in_it() {
     assert_eq!(report["schema"], 1);
     assert_eq!(report["tier"], "full", "{report:#}");
     assert!(Path::new(report["image"].as_str().unwrap()).is_file());
-    let included: Vec<&str> =
-        report["packages"]["included"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    let included: Vec<&str> = report["packages"]["included"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["name"].as_str().unwrap())
+        .collect();
     assert!(included.contains(&"Tables") && included.contains(&"Own"), "{included:?}");
     let dropped = report["packages"]["dropped"].as_array().unwrap();
     assert_eq!(dropped.len(), 1, "{dropped:?}");
@@ -142,7 +148,8 @@ fn packages_come_from_the_image_at_the_manifests_version() {
         println(join(sort([id.name for id in ids]), ' '))
         using Draft; println(Draft.draft(), ' ', Base.active_project())";
     let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
-    let expected = format!("Own Tables\n1 {}\n", project.path("Project.toml").canonicalize().unwrap().display());
+    let expected =
+        format!("Own Tables\n1 {}\n", project.path("Project.toml").canonicalize().unwrap().display());
     assert_eq!(ran.stdout(), expected, "{}", ran.stderr());
     assert_eq!(ran.stderr(), "");
 }
@@ -154,7 +161,8 @@ fn a_second_build_is_a_hit_and_starts_no_julia() {
     // A wrapper that tells when it is started. It is probed once, and not again.
     let wrapper = project.outside("wrapper");
     let log = project.outside("started");
-    let text = format!("#!/bin/sh\necho \"$*\" >> '{}'\nexec '{}' \"$@\"\n", log.display(), julia().display());
+    let text =
+        format!("#!/bin/sh\necho \"$*\" >> '{}'\nexec '{}' \"$@\"\n", log.display(), julia().display());
     std::fs::write(&wrapper, text).unwrap();
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
     let project = project.env("JULIA", &wrapper);
@@ -244,7 +252,9 @@ fn what_changes_the_image_is_noticed_and_what_does_not_is_not() {
     // A version.
     let newer = project.path("Manifest.toml");
     let old = std::fs::read_to_string(&newer).unwrap();
-    project.edit("Manifest.toml", |text| text.replace("version = \"1.0.0\"\ngit-tree", "version = \"1.0.1\"\ngit-tree"));
+    project.edit("Manifest.toml", |text| {
+        text.replace("version = \"1.0.0\"\ngit-tree", "version = \"1.0.1\"\ngit-tree")
+    });
     stale("Tables 1.0.0 → 1.0.1");
     std::fs::write(&newer, old).unwrap();
     ready();
@@ -298,7 +308,11 @@ fn what_is_wrong_with_an_image_leads_to_plain_julia() {
     file.set_len(1 << 20).unwrap();
     expect_plain("is not the file that was built");
     restore();
-    std::fs::OpenOptions::new().write(true).open(&image).and_then(|mut f| std::io::Write::write(&mut f, b"X")).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&image)
+        .and_then(|mut f| std::io::Write::write(&mut f, b"X"))
+        .unwrap();
     expect_plain("is not the file that was built");
     restore();
     std::fs::remove_file(&image).unwrap();

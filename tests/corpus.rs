@@ -17,10 +17,8 @@ use jlsys::environment::{Depots, Environment, EnvironmentError, Manifest, Search
 use jlsys::julia::Version;
 
 fn corpus() -> Option<PathBuf> {
-    let shared = env::var_os("JLSYS_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = env::var_os("JLSYS_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let corpus = shared.join("corpus");
     if corpus.is_dir() {
         return Some(corpus);
@@ -44,9 +42,7 @@ impl Lines {
             let value = |line: &str| line.split('"').nth(1).unwrap().to_owned();
             if let Some(header) = line.strip_prefix("[[") {
                 let name = header.trim_end_matches("]]").trim_start_matches("deps.");
-                lines
-                    .entries
-                    .push((name.to_owned(), String::new(), Vec::new()));
+                lines.entries.push((name.to_owned(), String::new(), Vec::new()));
                 in_deps = false;
             } else if line.starts_with('[') {
                 in_deps = line.ends_with(".deps]");
@@ -65,11 +61,8 @@ impl Lines {
 
     /// The names reachable from some names. Good for manifests in which no two packages share a name.
     fn closure(&self, roots: impl Iterator<Item = String>) -> BTreeSet<String> {
-        let deps: BTreeMap<&str, &[String]> = self
-            .entries
-            .iter()
-            .map(|(name, _, deps)| (name.as_str(), deps.as_slice()))
-            .collect();
+        let deps: BTreeMap<&str, &[String]> =
+            self.entries.iter().map(|(name, _, deps)| (name.as_str(), deps.as_slice())).collect();
         let mut reached = BTreeSet::new();
         let mut waiting: Vec<String> = roots.collect();
         while let Some(name) = waiting.pop() {
@@ -132,20 +125,12 @@ const PROJECTS: [(&str, &str); 17] = [
 fn every_project_has_the_packages_its_lines_say() {
     let Some(corpus) = corpus() else { return };
     for (project, julia) in PROJECTS {
-        let environment =
-            load(&corpus.join(project), julia).unwrap_or_else(|error| panic!("{error}"));
+        let environment = load(&corpus.join(project), julia).unwrap_or_else(|error| panic!("{error}"));
         let lines = Lines::read(&environment.manifest_file);
 
-        let expected: BTreeSet<(&str, &str)> = lines
-            .entries
-            .iter()
-            .map(|(name, uuid, _)| (name.as_str(), uuid.as_str()))
-            .collect();
-        let uuids: Vec<String> = environment
-            .packages
-            .keys()
-            .map(ToString::to_string)
-            .collect();
+        let expected: BTreeSet<(&str, &str)> =
+            lines.entries.iter().map(|(name, uuid, _)| (name.as_str(), uuid.as_str())).collect();
+        let uuids: Vec<String> = environment.packages.keys().map(ToString::to_string).collect();
         let found: BTreeSet<(&str, &str)> = environment
             .packages
             .values()
@@ -157,22 +142,10 @@ fn every_project_has_the_packages_its_lines_say() {
         let direct = project_deps(&environment.project_file);
         let closure = environment.closure();
         let names: BTreeSet<String> = closure.iter().map(|package| package.name.clone()).collect();
-        assert_eq!(
-            names.len(),
-            closure.len(),
-            "{project}: a package is twice in the closure"
-        );
+        assert_eq!(names.len(), closure.len(), "{project}: a package is twice in the closure");
         assert_eq!(names, lines.closure(direct.iter().cloned()), "{project}");
-        assert_eq!(
-            environment.direct_dependencies().len(),
-            direct.len(),
-            "{project}"
-        );
-        println!(
-            "{project}: {} packages, {} in the closure",
-            uuids.len(),
-            closure.len()
-        );
+        assert_eq!(environment.direct_dependencies().len(), direct.len(), "{project}");
+        println!("{project}: {} packages, {} in the closure", uuids.len(), closure.len());
     }
 }
 
@@ -184,10 +157,7 @@ fn every_closure_has_dependencies_first() {
         let mut seen = BTreeSet::new();
         for package in environment.closure() {
             for dependency in &package.deps {
-                assert!(
-                    seen.contains(dependency),
-                    "{project}: {package} before {dependency}"
-                );
+                assert!(seen.contains(dependency), "{project}: {package} before {dependency}");
             }
             seen.insert(package.uuid);
         }
@@ -199,24 +169,14 @@ fn dependents_and_closure_agree() {
     let Some(corpus) = corpus() else { return };
     let environment = load(&corpus.join("quantecon-lectures"), "1.12.3").unwrap();
     for package in environment.packages.values().step_by(60) {
-        let dependents: BTreeSet<_> = environment
-            .dependents_of(package.uuid)
-            .into_iter()
-            .map(|dependent| dependent.uuid)
-            .collect();
+        let dependents: BTreeSet<_> =
+            environment.dependents_of(package.uuid).into_iter().map(|dependent| dependent.uuid).collect();
         for other in environment.packages.values() {
             let mut alone = environment.clone();
             alone.project.deps = BTreeMap::from([(other.name.clone(), other.uuid)]);
-            let reaches = alone
-                .closure()
-                .iter()
-                .any(|found| found.uuid == package.uuid);
+            let reaches = alone.closure().iter().any(|found| found.uuid == package.uuid);
             let expected = reaches && other.uuid != package.uuid;
-            assert_eq!(
-                dependents.contains(&other.uuid),
-                expected,
-                "{other} on {package}"
-            );
+            assert_eq!(dependents.contains(&other.uuid), expected, "{other} on {package}");
         }
     }
 }
@@ -225,11 +185,9 @@ fn dependents_and_closure_agree() {
 fn versioned_manifests_are_for_their_julia() {
     let Some(corpus) = corpus() else { return };
     let folder = corpus.join("packagecompiler-mylib-build");
-    for (julia, manifest) in [
-        ("1.10.7", "Manifest.toml"),
-        ("1.10.8", "Manifest-v1.10.toml"),
-        ("1.11.0", "Manifest.toml"),
-    ] {
+    for (julia, manifest) in
+        [("1.10.7", "Manifest.toml"), ("1.10.8", "Manifest-v1.10.toml"), ("1.11.0", "Manifest.toml")]
+    {
         let environment = load(&folder, julia).unwrap();
         assert_eq!(environment.manifest_file, folder.join(manifest), "{julia}");
     }
@@ -246,12 +204,7 @@ fn good_manifests_are_read() {
     let files = fs::read_dir(good).unwrap().map(|file| file.unwrap().path());
     for file in files.chain([alone]) {
         let manifest = Manifest::read(&file).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(
-            manifest.packages.len(),
-            Lines::read(&file).entries.len(),
-            "{}",
-            file.display()
-        );
+        assert_eq!(manifest.packages.len(), Lines::read(&file).entries.len(), "{}", file.display());
     }
 }
 
@@ -262,11 +215,7 @@ const BAD: [(&str, &str, &str); 9] = [
     ("malformed_field.toml", "BinaryProvider", "git-tree-sha1"),
     ("malformed_pinned.toml", "Example", "pinned"),
     ("malformed_repo_url.toml", "Example", "repo-url"),
-    (
-        "malformed_tree_sha2.toml",
-        "BinaryProvider",
-        "git-tree-sha1",
-    ),
+    ("malformed_tree_sha2.toml", "BinaryProvider", "git-tree-sha1"),
     ("malformed_version.toml", "BinaryProvider", "version"),
     ("missing_entry.toml", "Random", "deps"),
     ("string_pinned.toml", "Example", "pinned"),
@@ -277,12 +226,7 @@ fn bad_manifests_are_refused_in_one_line() {
     let Some(corpus) = corpus() else { return };
     let bad = corpus.join("pkg-tests/bad");
     let present = fs::read_dir(&bad).unwrap().count();
-    assert_eq!(
-        present,
-        BAD.len(),
-        "a file of {} is not in the list",
-        bad.display()
-    );
+    assert_eq!(present, BAD.len(), "a file of {} is not in the list", bad.display());
     for (name, package, field) in BAD {
         let file = bad.join(name);
         let message = Manifest::read(&file).unwrap_err().to_string();
@@ -298,10 +242,7 @@ fn bad_manifests_are_refused_in_one_line() {
 fn unknown_formats_are_refused() {
     let Some(corpus) = corpus() else { return };
     let error = load(&corpus.join("pkg-tests/formats/v3.0_unknown"), "1.12.0").unwrap_err();
-    assert!(
-        matches!(&error, EnvironmentError::UnknownFormat { format, .. } if format == "3.0"),
-        "{error}"
-    );
+    assert!(matches!(&error, EnvironmentError::UnknownFormat { format, .. } if format == "3.0"), "{error}");
 }
 
 /// Not a promise, but a figure to look at: `cargo test --release --test corpus -- --nocapture reads_fast`.
@@ -314,8 +255,5 @@ fn reads_fast() {
     for _ in 0..rounds {
         assert_eq!(Manifest::read(&file).unwrap().packages.len(), 436);
     }
-    println!(
-        "a manifest of 436 packages is read in {:?}",
-        start.elapsed() / rounds
-    );
+    println!("a manifest of 436 packages is read in {:?}", start.elapsed() / rounds);
 }

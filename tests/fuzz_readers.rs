@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use jlsys::environment::{
-    Environment, EnvironmentError, Manifest, Project, ProjectFiles, preferences,
-};
+use jlsys::environment::{Environment, EnvironmentError, Manifest, Project, ProjectFiles, preferences};
 use jlsys::julia::Version;
 use proptest::prelude::*;
 use toml::{Table, Value};
@@ -128,17 +126,13 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn table() -> impl Strategy<Value = Table> {
-    prop::collection::btree_map(word(), value(), 0..8)
-        .prop_map(|entries| entries.into_iter().collect())
+    prop::collection::btree_map(word(), value(), 0..8).prop_map(|entries| entries.into_iter().collect())
 }
 
 /// A valid text with a few places overwritten.
 fn mutated(text: &'static str) -> impl Strategy<Value = String> {
-    let mutation = (
-        any::<prop::sample::Index>(),
-        0..20_usize,
-        prop_oneof![word(), "[\\[\\]{}=\"',.# \n0-9a-z]{0,4}"],
-    );
+    let mutation =
+        (any::<prop::sample::Index>(), 0..20_usize, prop_oneof![word(), "[\\[\\]{}=\"',.# \n0-9a-z]{0,4}"]);
     prop::collection::vec(mutation, 1..4).prop_map(move |mutations| {
         let mut text: Vec<char> = text.chars().collect();
         for (at, length, new) in mutations {

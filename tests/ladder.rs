@@ -2,6 +2,8 @@
 //! "linked" image is a copy of the stock one, which a real Julia then tries. Everything else is real. Faults that a
 //! real Julia produces on demand are in `faults.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
@@ -111,7 +113,9 @@ fn nothing_wrong_is_full_in_one_attempt() {
 
 #[test]
 fn a_statement_that_crashes_code_generation_is_left_out_alone() {
-    let shim = Shim::new("bad=$(grep -n 'Random.shuffle' $statements | head -n 1 | cut -d: -f1); [ -z \"$bad\" ] || crash_at $bad");
+    let shim = Shim::new(
+        "bad=$(grep -n 'Random.shuffle' $statements | head -n 1 | cut -d: -f1); [ -z \"$bad\" ] || crash_at $bad",
+    );
     let report = shim.build(&["--strict"], 2);
     assert_eq!(report["tier"], "reduced", "{report:#}");
     let attempts = shim.attempts();
@@ -194,7 +198,13 @@ fn a_linker_that_fails_leads_to_the_next_tier_and_then_to_stock() {
     let again = shim.build(&[], 3);
     assert!(again["warnings"].to_string().contains("--retry"), "{again:#}");
     assert_eq!(shim.attempts().len(), 2);
-    std::fs::write(shim.project.outside("cc"), std::fs::read_to_string(shim.project.outside("cc")).unwrap().replace("echo cannot link >&2; exit 1", "cp \"$base\" \"$out\"")).unwrap();
+    std::fs::write(
+        shim.project.outside("cc"),
+        std::fs::read_to_string(shim.project.outside("cc"))
+            .unwrap()
+            .replace("echo cannot link >&2; exit 1", "cp \"$base\" \"$out\""),
+    )
+    .unwrap();
     assert_eq!(shim.build(&["--retry"], 0)["tier"], "full");
     shim.project.jlsys(&["status"]).expect_status(0);
     // The log of the failure is where the report said.

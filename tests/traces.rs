@@ -8,17 +8,13 @@ use std::io::{BufReader, Write as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use jlsys::trace::{
-    Collector, DropReason, LoadedModule, Modules, Owner, Statement, Totals, select,
-};
+use jlsys::trace::{Collector, DropReason, LoadedModule, Modules, Owner, Statement, Totals, select};
 use proptest::prelude::*;
 
 /// The traces in `JLSYS_SHARED`, else in the folder `shared` beside the project's.
 fn real_trace(name: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("JLSYS_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("JLSYS_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let path = shared.join("traces").join(name);
     if !path.is_file() {
         eprintln!("skipped: there is no {}", path.display());
@@ -69,9 +65,7 @@ const STOCK_1_5: &[&str] = &[
 fn collect(trace: PathBuf, modules: &Modules) -> (Totals, String) {
     let mut out = Vec::new();
     let mut collector = Collector::new(modules.clone(), &mut out);
-    collector
-        .read(BufReader::new(File::open(trace).unwrap()))
-        .unwrap();
+    collector.read(BufReader::new(File::open(trace).unwrap())).unwrap();
     let totals = collector.finish().unwrap();
     (totals, String::from_utf8(out).unwrap())
 }
@@ -83,12 +77,7 @@ fn dropped(counts: &[(DropReason, u64)]) -> BTreeMap<DropReason, u64> {
 /// Lines, kept, duplicates, repaired.
 fn summary(totals: &Totals) -> (u64, u64, u64, u64) {
     let counts = &totals.counts;
-    (
-        counts.lines,
-        counts.kept,
-        counts.duplicates,
-        counts.repaired,
-    )
+    (counts.lines, counts.kept, counts.duplicates, counts.repaired)
 }
 
 // Replayed on Julia 1.5.3 these statements gave: 998 compiled, 11 false, 0 threw.
@@ -100,10 +89,7 @@ fn statistics_tests_of_1_5() {
     let modules = modules(&["SparseArrays", "Statistics"], &STOCK_1_5.with(&["Dates"]));
     let (totals, _) = collect(trace, &modules);
     assert_eq!(summary(&totals), (1074, 1009, 4, 0));
-    assert_eq!(
-        totals.counts.dropped,
-        dropped(&[(DropReason::Main, 23), (DropReason::ModuleNotLoaded, 38)])
-    );
+    assert_eq!(totals.counts.dropped, dropped(&[(DropReason::Main, 23), (DropReason::ModuleNotLoaded, 38)]));
     assert_eq!(totals.owners.values().sum::<u64>(), 1009);
 }
 
@@ -116,19 +102,13 @@ fn dates_tests_of_1_5() {
     let modules = modules(&["Dates"], STOCK_1_5);
     let (totals, statements) = collect(trace, &modules);
     assert_eq!(summary(&totals), (2685, 2455, 17, 399));
-    assert_eq!(
-        totals.counts.dropped,
-        dropped(&[(DropReason::ModuleNotLoaded, 213)])
-    );
+    assert_eq!(totals.counts.dropped, dropped(&[(DropReason::ModuleNotLoaded, 213)]));
     assert!(!statements.contains("Char(0x"));
 
     // Without the package nothing is left that mentions it.
     let mut out = Vec::new();
     let dates = "00000000-0000-0000-0000-000000000000".parse().unwrap();
-    select(statements.as_bytes(), &modules, &mut out, |s| {
-        !s.mentions(dates)
-    })
-    .unwrap();
+    select(statements.as_bytes(), &modules, &mut out, |s| !s.mentions(dates)).unwrap();
     assert!(!out.is_empty());
     assert!(!String::from_utf8(out).unwrap().contains("Dates."));
 }
@@ -141,10 +121,7 @@ fn sparse_arrays_tests_of_1_5() {
     let modules = modules(&["SparseArrays"], &STOCK_1_5.with(&["Dates", "Statistics"]));
     let (totals, _) = collect(trace, &modules);
     assert_eq!(summary(&totals), (10723, 10314, 0, 0));
-    assert_eq!(
-        totals.counts.dropped,
-        dropped(&[(DropReason::ModuleNotLoaded, 409)])
-    );
+    assert_eq!(totals.counts.dropped, dropped(&[(DropReason::ModuleNotLoaded, 409)]));
 }
 
 #[test]
@@ -177,8 +154,7 @@ fn printed_type() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec!["Base", "Dates", "Base.Broadcast"]);
     let leaf = prop_oneof![
         "[A-Z][a-zA-Zα-ω0-9_]{0,5}"
-            .prop_filter("Main is dropped, typeof and the like are no types", |t| t
-                != "Main"
+            .prop_filter("Main is dropped, typeof and the like are no types", |t| t != "Main"
                 && t != "Symbol"),
         (name.clone(), "[A-Z][a-z]{1,5}").prop_map(|(m, t)| format!("{m}.{t}")),
         (name.clone(), "[a-z]{1,3}!?").prop_map(|(m, f)| format!("typeof({m}.{f})")),
@@ -191,15 +167,10 @@ fn printed_type() -> impl Strategy<Value = String> {
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
-            (
-                "[A-Z][a-z]{1,4}",
-                prop::collection::vec(inner.clone(), 0..4)
-            )
+            ("[A-Z][a-z]{1,4}", prop::collection::vec(inner.clone(), 0..4))
                 .prop_map(|(name, parameters)| format!("Base.{name}{{{}}}", parameters.join(", "))),
-            prop::collection::vec(inner.clone(), 2..4)
-                .prop_map(|values| format!("({})", values.join(", "))),
-            (inner.clone(), inner)
-                .prop_map(|(body, upper)| format!("Array{{{body}, N}} where N<:({upper})")),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|values| format!("({})", values.join(", "))),
+            (inner.clone(), inner).prop_map(|(body, upper)| format!("Array{{{body}, N}} where N<:({upper})")),
         ]
     })
 }
@@ -274,9 +245,5 @@ fn how_long_a_long_trace_takes() {
     let started = Instant::now();
     let counts = collector.read(&trace[..]).unwrap();
     let megabytes = trace.len() / 1_000_000;
-    println!(
-        "{megabytes} MB, {} kept: {:?}",
-        counts.kept,
-        started.elapsed()
-    );
+    println!("{megabytes} MB, {} kept: {:?}", counts.kept, started.elapsed());
 }

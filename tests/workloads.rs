@@ -1,6 +1,8 @@
 //! Test suites that misbehave, under a real Julia: each is ended when it should be, leaves nothing running, and what it
 //! compiled until then counts. `jlsys trace` runs them, so no image is needed.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
 mod support;
 
 use std::time::{Duration, Instant};
@@ -26,7 +28,10 @@ fn outcome<'a>(report: &'a Value, name: &str) -> &'a str {
 
 #[track_caller]
 fn expect_partial_trace(report: &Value, name: &str) {
-    assert!(report["statements"]["by_package"][name].as_u64().unwrap_or(0) > 0, "nothing of {name}: {report:#}");
+    assert!(
+        report["statements"]["by_package"][name].as_u64().unwrap_or(0) > 0,
+        "nothing of {name}: {report:#}"
+    );
 }
 
 /// The processes whose command line has this in it.
@@ -112,7 +117,8 @@ fn a_suite_that_prints_a_gigabyte_does_not_fill_the_disk() {
 
 #[test]
 fn nothing_is_written_into_the_project() {
-    let project = Project::new().package(suite("Fine", "")).file("precompile.jl", "using Fine; Fine.greet(1)").write();
+    let project =
+        Project::new().package(suite("Fine", "")).file("precompile.jl", "using Fine; Fine.greet(1)").write();
     let listing = || {
         let entries = std::fs::read_dir(project.path("")).unwrap().flatten();
         let read = |entry: std::fs::DirEntry| (entry.file_name(), std::fs::read(entry.path()).ok());
@@ -142,7 +148,12 @@ fn packages_that_do_not_load_are_named_and_the_rest_goes_on() {
     assert_eq!(outcome(&report, "load"), "failed");
     expect_partial_trace(&report, "Fine");
     let warnings = report["warnings"].to_string();
-    for (name, words) in [("Throws", "not today"), ("BadInit", "no display"), ("Dependent", ""), ("Crashes", "")] {
-        assert!(warnings.contains(&format!("{name} is left out")) && warnings.contains(words), "{name}: {warnings}");
+    for (name, words) in
+        [("Throws", "not today"), ("BadInit", "no display"), ("Dependent", ""), ("Crashes", "")]
+    {
+        assert!(
+            warnings.contains(&format!("{name} is left out")) && warnings.contains(words),
+            "{name}: {warnings}"
+        );
     }
 }

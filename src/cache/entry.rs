@@ -67,8 +67,12 @@ impl Entry {
         let file = folder.join(HEADER);
         let text = match std::fs::read(&file) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => return Err(Unusable::Missing),
-            Err(error) => return Err(Unusable::Damaged(format!("{} cannot be read: {error}", file.display()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {
+                return Err(Unusable::Missing);
+            }
+            Err(error) => {
+                return Err(Unusable::Damaged(format!("{} cannot be read: {error}", file.display())));
+            }
         };
         let header: EntryHeader = serde_json::from_slice(&text)
             .map_err(|_| Unusable::Damaged(format!("{} is not an entry's description", file.display())))?;
@@ -126,7 +130,12 @@ impl Entry {
     }
 
     /// Writes everything but the image into a folder that is to become an entry.
-    pub(super) fn write(folder: &Path, header: &EntryHeader, inputs: &KeyInputs, report: &Report) -> io::Result<()> {
+    pub(super) fn write(
+        folder: &Path,
+        header: &EntryHeader,
+        inputs: &KeyInputs,
+        report: &Report,
+    ) -> io::Result<()> {
         std::fs::write(folder.join(KEY_INPUTS), serde_json::to_vec_pretty(inputs)?)?;
         std::fs::write(folder.join(REPORT), serde_json::to_vec_pretty(report)?)?;
         std::fs::write(folder.join(HEADER), serde_json::to_vec_pretty(header)?)

@@ -69,7 +69,8 @@ impl Cache {
     /// The cache in the folder that `JLSYS_CACHE_DIR` names, else in `jlsys/` in the first depot.
     pub fn locate(variable: Option<PathBuf>, first_depot: Option<&Path>) -> Result<Self, CacheError> {
         let named = variable.filter(|path| !path.as_os_str().is_empty());
-        let root = named.or_else(|| first_depot.map(|depot| depot.join("jlsys"))).ok_or(CacheError::NoFolder)?;
+        let root =
+            named.or_else(|| first_depot.map(|depot| depot.join("jlsys"))).ok_or(CacheError::NoFolder)?;
         let root = std::path::absolute(&root).map_err(|source| CacheError::Write { path: root, source })?;
         Ok(Self { root })
     }

@@ -36,7 +36,12 @@ impl Cache {
     }
 
     /// Notes how the project was built.
-    pub fn keep_project(&self, project_file: &Path, key: Key, overrides: &Overrides) -> Result<(), CacheError> {
+    pub fn keep_project(
+        &self,
+        project_file: &Path,
+        key: Key,
+        overrides: &Overrides,
+    ) -> Result<(), CacheError> {
         let record = ProjectRecord {
             format: FORMAT,
             project_file: project_file.to_owned(),

@@ -29,9 +29,8 @@ impl std::fmt::Display for Doubt {
 /// Checks that no other user could have written `path`: it is owned by this user or root, and only its owner may write
 /// to it. Symbolic links are not followed: one in the cache was not put there by jlsys.
 pub fn check(path: &Path) -> Result<(), Doubt> {
-    let metadata = path
-        .symlink_metadata()
-        .map_err(|error| Doubt::Unreadable(path.to_owned(), error.to_string()))?;
+    let metadata =
+        path.symlink_metadata().map_err(|error| Doubt::Unreadable(path.to_owned(), error.to_string()))?;
     let owner = metadata.uid();
     if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
         return Err(Doubt::Owner(path.to_owned(), owner));

@@ -13,10 +13,10 @@ use crate::report::{BuildOutcome, Report, Tier};
 pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.request())?;
     let progress = Progress::new(args.verbosity());
-    let options =
-        BuildOptions { jobs: args.jobs.map(Into::into), retry: args.retry, force: args.force };
+    let options = BuildOptions { jobs: args.jobs.map(Into::into), retry: args.retry, force: args.force };
     let build = pipeline::build(&prepared, options, &progress);
-    let report = process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
+    let report =
+        process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
     if args.verbosity() > Verbosity::Quiet {
         summarise(&report, &progress);
     }

@@ -100,7 +100,8 @@ fn runs_here(prepared: &Prepared, entry: &Entry) -> bool {
 fn plain(request: &Request, no_say: NoSay) -> Result<Start, Error> {
     let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
     let variable = std::env::var("JULIA").ok();
-    let wish = Wish { option: request.julia.as_deref(), variable: variable.as_deref(), directory: &directory };
+    let wish =
+        Wish { option: request.julia.as_deref(), variable: variable.as_deref(), directory: &directory };
     let julia = discover(wish)?;
     let reason = match no_say {
         NoSay::Asked => None,
@@ -120,8 +121,24 @@ struct JuliaArguments {
 
 /// Julia's options that take their value as the next argument (`jl_parse_opts` in src/jloptions.c).
 const TAKES_NEXT: &[&str] = &[
-    "-e", "-E", "-L", "-C", "-H", "-m", "-p", "-t", "--eval", "--print", "--load", "--cpu-target", "--home",
-    "--machine-file", "--procs", "--threads", "--bind-to", "--module",
+    "-e",
+    "-E",
+    "-L",
+    "-C",
+    "-H",
+    "-m",
+    "-p",
+    "-t",
+    "--eval",
+    "--print",
+    "--load",
+    "--cpu-target",
+    "--home",
+    "--machine-file",
+    "--procs",
+    "--threads",
+    "--bind-to",
+    "--module",
 ];
 
 impl JuliaArguments {

@@ -81,7 +81,9 @@ impl State {
                     crate::pipeline::count(rest.len(), "change")
                 ),
             },
-            Self::Failed(reason) => format!("it could not be built: {reason}; `jlsys build --retry` tries again"),
+            Self::Failed(reason) => {
+                format!("it could not be built: {reason}; `jlsys build --retry` tries again")
+            }
             Self::OtherCpu => format!(
                 "it was built for other CPUs ({}) than this one; `jlsys build --cpu-target native` builds one for this",
                 prepared.inputs.cpu_target
@@ -163,7 +165,10 @@ fn explain_key(prepared: &Prepared, text: &mut String) {
     line("project", prepared.environment.project_file.display().to_string());
     line("manifest", prepared.environment.manifest_file.display().to_string());
     let julia = &inputs.julia;
-    line("julia", format!("{} on {} {} ({})", julia.version, julia.os, julia.arch, prepared.julia.command.display()));
+    line(
+        "julia",
+        format!("{} on {} {} ({})", julia.version, julia.os, julia.arch, prepared.julia.command.display()),
+    );
     line("base image", format!("sha256 {:.16}", julia.base_image));
     line("cpu target", inputs.cpu_target.to_string());
     if let Some(cpu) = &inputs.host_cpu {

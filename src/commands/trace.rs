@@ -15,7 +15,8 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     let progress = Progress::new(args.verbosity());
     let options = BuildOptions { jobs: args.jobs.map(Into::into), ..BuildOptions::default() };
     let trace = pipeline::trace(&prepared, options, args.output.as_deref(), &progress);
-    let report = process::block_on_interruptible(trace).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
+    let report =
+        process::block_on_interruptible(trace).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
     if args.json {
         super::print_json(&report)?;
     } else {

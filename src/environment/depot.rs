@@ -33,9 +33,7 @@ pub struct DepotSettings<'a> {
 
 /// The depots that come with Julia, given the folder of its executable (`append_bundled_depot_path!`).
 pub fn bundled(bindir: &Path) -> Vec<PathBuf> {
-    ["../local/share/julia", "../share/julia"]
-        .map(|depot| paths::resolve(bindir, Path::new(depot)))
-        .into()
+    ["../local/share/julia", "../share/julia"].map(|depot| paths::resolve(bindir, Path::new(depot))).into()
 }
 
 impl Depots {
@@ -46,11 +44,7 @@ impl Depots {
 
     /// The depots that a Julia process would have (`init_depot_path` in `base/initdefs.jl`).
     pub fn from_settings(settings: DepotSettings<'_>) -> Self {
-        let user: Vec<PathBuf> = settings
-            .home
-            .map(|home| home.join(".julia"))
-            .into_iter()
-            .collect();
+        let user: Vec<PathBuf> = settings.home.map(|home| home.join(".julia")).into_iter().collect();
         let default = [user.as_slice(), settings.bundled].concat();
         let Some(variable) = settings.variable else {
             return Self(unique(default));
@@ -125,10 +119,7 @@ impl Depots {
         packages: impl IntoIterator<Item = &'a Package>,
         stdlib_dir: &Path,
     ) -> Vec<&'a Package> {
-        packages
-            .into_iter()
-            .filter(|package| self.entry_file(package, stdlib_dir).is_none())
-            .collect()
+        packages.into_iter().filter(|package| self.entry_file(package, stdlib_dir).is_none()).collect()
     }
 }
 
@@ -172,31 +163,11 @@ mod tests {
     #[test]
     fn slugs_are_julias() {
         for (uuid, tree, slug) in [
-            (
-                "7876af07-990d-54b4-ab0e-23690620f79a",
-                "46e44e869b4d90b96bd8ed1fdcf32244fddfb6cc",
-                "aqsx3",
-            ),
-            (
-                "7876af07-990d-54b4-ab0e-23690620f79a",
-                "8eb7b4d4ca487caade9ba3e85932e28ce6d6e1f8",
-                "kH44X",
-            ),
-            (
-                "34da2185-b29b-5c13-b0c7-acf172513d20",
-                "3a3dfb30697e96a440e4149c8c51bf32f818c0f3",
-                "t4ViZ",
-            ),
-            (
-                "a8cc5b0e-0ffa-5ad4-8c14-923d3ee1735f",
-                "9f3adcb26c79d6270eb678f3c61bf44cc6b7077e",
-                "4kzgG",
-            ),
-            (
-                "a93c6f00-e57d-5684-b7b6-d8193f3e46c0",
-                "0000000000000000000000000000000000000000",
-                "6yPbO",
-            ),
+            ("7876af07-990d-54b4-ab0e-23690620f79a", "46e44e869b4d90b96bd8ed1fdcf32244fddfb6cc", "aqsx3"),
+            ("7876af07-990d-54b4-ab0e-23690620f79a", "8eb7b4d4ca487caade9ba3e85932e28ce6d6e1f8", "kH44X"),
+            ("34da2185-b29b-5c13-b0c7-acf172513d20", "3a3dfb30697e96a440e4149c8c51bf32f818c0f3", "t4ViZ"),
+            ("a8cc5b0e-0ffa-5ad4-8c14-923d3ee1735f", "9f3adcb26c79d6270eb678f3c61bf44cc6b7077e", "4kzgG"),
+            ("a93c6f00-e57d-5684-b7b6-d8193f3e46c0", "0000000000000000000000000000000000000000", "6yPbO"),
         ] {
             let (uuid, tree) = (uuid.parse().unwrap(), tree.parse().unwrap());
             assert_eq!(version_slug(uuid, tree, 5), slug);

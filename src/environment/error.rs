@@ -58,10 +58,7 @@ pub enum EnvironmentError {
     },
 
     /// There is no project where one was asked for.
-    #[error(
-        "{}: there is no Project.toml here: name a Julia project's folder with --project",
-        Path(place)
-    )]
+    #[error("{}: there is no Project.toml here: name a Julia project's folder with --project", Path(place))]
     NoProject {
         /// The folder or file that was asked for.
         place: PathBuf,
@@ -136,11 +133,8 @@ fn pkg(project_file: &std::path::Path, call: &str) -> String {
     let folder = Path(folder).to_string();
     // Quoted for a shell only where needed: most paths read better without.
     let plain = |c: char| c.is_alphanumeric() || "/._-+@".contains(c);
-    let folder = if folder.chars().all(plain) {
-        folder
-    } else {
-        format!("'{}'", folder.replace('\'', r"'\''"))
-    };
+    let folder =
+        if folder.chars().all(plain) { folder } else { format!("'{}'", folder.replace('\'', r"'\''")) };
     format!("julia --project={folder} -e 'using Pkg; Pkg.{call}()'")
 }
 
@@ -187,7 +181,6 @@ struct Owner<'a>(Option<&'a str>);
 
 impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .map_or(Ok(()), |name| write!(f, "package {}: ", Text(name)))
+        self.0.map_or(Ok(()), |name| write!(f, "package {}: ", Text(name)))
     }
 }

@@ -11,10 +11,8 @@ use crate::toml_error::TomlError;
 
 /// The table that a file holds.
 pub(super) fn read(file: &Path) -> Result<Table, EnvironmentError> {
-    let text = fs::read_to_string(file).map_err(|error| EnvironmentError::Unreadable {
-        file: file.to_owned(),
-        reason: error.to_string(),
-    })?;
+    let text = fs::read_to_string(file)
+        .map_err(|error| EnvironmentError::Unreadable { file: file.to_owned(), reason: error.to_string() })?;
     parse(file, &text)
 }
 
@@ -39,22 +37,12 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The whole of a file.
     pub(super) fn of_file(file: &'a Path, table: &'a Table) -> Self {
-        Self {
-            file,
-            package: None,
-            sections: [None; 2],
-            table,
-        }
+        Self { file, package: None, sections: [None; 2], table }
     }
 
     /// A package's entry in this manifest.
     pub(super) fn of_package(&self, package: &'a str, table: &'a Table) -> Self {
-        Self {
-            file: self.file,
-            package: Some(package),
-            sections: [None; 2],
-            table,
-        }
+        Self { file: self.file, package: Some(package), sections: [None; 2], table }
     }
 
     /// The error that says `field` is wrong.
@@ -62,13 +50,7 @@ impl<'a> Fields<'a> {
         EnvironmentError::Field {
             file: self.file.to_owned(),
             package: self.package.map(str::to_owned),
-            field: self
-                .sections
-                .into_iter()
-                .flatten()
-                .chain([field])
-                .collect::<Vec<_>>()
-                .join("."),
+            field: self.sections.into_iter().flatten().chain([field]).collect::<Vec<_>>().join("."),
             problem: problem.into(),
         }
     }
@@ -97,10 +79,7 @@ impl<'a> Fields<'a> {
     where
         T: FromStr<Err: std::fmt::Display>,
     {
-        let parse = |text: &str| {
-            text.parse()
-                .map_err(|error| self.wrong(field, format!("is {error}")))
-        };
+        let parse = |text: &str| text.parse().map_err(|error| self.wrong(field, format!("is {error}")));
         self.string(field)?.map(parse).transpose()
     }
 

@@ -62,9 +62,7 @@ impl Search<'_> {
         let root = workspace.last().unwrap_or(&project_file);
         Ok(ProjectFiles {
             manifest_file: manifest_of(root, self.julia)?,
-            default_project: self
-                .default_project()
-                .filter(|default| *default != project_file),
+            default_project: self.default_project().filter(|default| *default != project_file),
             workspace,
             project_file,
         })
@@ -76,9 +74,7 @@ impl Search<'_> {
             None | Some("" | "@" | "@.") => self
                 .upward()
                 .or_else(|| self.default_project())
-                .ok_or_else(|| EnvironmentError::NoProject {
-                    place: self.cwd.to_owned(),
-                }),
+                .ok_or_else(|| EnvironmentError::NoProject { place: self.cwd.to_owned() }),
             Some(name) if name.starts_with('@') => self.named(name),
             Some(path) => self.at(path),
         }
@@ -103,26 +99,16 @@ impl Search<'_> {
 
     /// The project of a shared environment, in the first depot that has it.
     fn environment(&self, name: &str) -> Option<PathBuf> {
-        self.depots
-            .paths()
-            .iter()
-            .find_map(|depot| project_in(&depot.join("environments").join(name)))
+        self.depots.paths().iter().find_map(|depot| project_in(&depot.join("environments").join(name)))
     }
 
     fn named(&self, name: &str) -> Result<PathBuf, EnvironmentError> {
-        let unknown = || EnvironmentError::UnknownEnvironment {
-            name: name.to_owned(),
-        };
+        let unknown = || EnvironmentError::UnknownEnvironment { name: name.to_owned() };
         // These depend on the script that is run, or on nothing at all.
         if name == "@stdlib" || name == "@temp" || name.starts_with("@script") {
             return Err(unknown());
         }
-        let Version {
-            major,
-            minor,
-            patch,
-            ..
-        } = self.julia;
+        let Version { major, minor, patch, .. } = self.julia;
         let mut folder = name[1..].to_owned();
         for number in [major, minor, patch] {
             folder = folder.replacen('#', &number.to_string(), 1);
@@ -130,9 +116,9 @@ impl Search<'_> {
         self.environment(&folder).ok_or_else(|| {
             // Julia would make it in the first depot.
             match self.depots.paths().first() {
-                Some(depot) => EnvironmentError::NoProject {
-                    place: depot.join("environments").join(&folder),
-                },
+                Some(depot) => {
+                    EnvironmentError::NoProject { place: depot.join("environments").join(&folder) }
+                }
                 None => unknown(),
             }
         })
@@ -154,10 +140,7 @@ impl Search<'_> {
 
 /// The project file in a folder (`Base.locate_project_file`).
 pub(super) fn project_in(folder: &Path) -> Option<PathBuf> {
-    PROJECT_NAMES
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|file| file.is_file())
+    PROJECT_NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The manifest that a project has by itself: the one it names, else the first of `Base.manifest_names`.
@@ -173,9 +156,7 @@ fn manifest_of(project_file: &Path, julia: &Version) -> Result<Option<PathBuf>, 
         (true, "JuliaManifest.toml".to_owned()),
         (true, "Manifest.toml".to_owned()),
     ];
-    let usual = names
-        .into_iter()
-        .filter_map(|(known, name)| known.then(|| folder.join(name)));
+    let usual = names.into_iter().filter_map(|(known, name)| known.then(|| folder.join(name)));
     // A file that the project names but that is not there is passed over, as Julia does.
     Ok(own.into_iter().chain(usual).find(|file| file.is_file()))
 }

@@ -36,10 +36,7 @@ pub(super) fn closure(
 }
 
 /// Everything from which `uuid` can be reached, without itself.
-pub(super) fn dependents<'a>(
-    packages: impl Iterator<Item = &'a Package>,
-    uuid: Uuid,
-) -> Vec<&'a Package> {
+pub(super) fn dependents<'a>(packages: impl Iterator<Item = &'a Package>, uuid: Uuid) -> Vec<&'a Package> {
     let mut by_uuid = BTreeMap::new();
     let mut users: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
     for package in packages {
@@ -58,8 +55,5 @@ pub(super) fn dependents<'a>(
         }
     }
     found.remove(&uuid);
-    found
-        .iter()
-        .filter_map(|uuid| by_uuid.get(uuid).copied())
-        .collect()
+    found.iter().filter_map(|uuid| by_uuid.get(uuid).copied()).collect()
 }

@@ -70,10 +70,7 @@ impl Manifest {
             Some(groups) => read_entries(file, groups)?,
             None => Vec::new(),
         };
-        Ok(Self {
-            header,
-            packages: connect(&entries)?,
-        })
+        Ok(Self { header, packages: connect(&entries)? })
     }
 }
 
@@ -90,11 +87,7 @@ fn read_header(file: &Path, top: Fields<'_>) -> Result<Header, EnvironmentError>
         None if top.entries().next().is_none() => Version::new(2, 0, 0),
         // Format 1 has nothing but packages at the top, so a package may be called `julia_version`.
         None => {
-            return Ok(Header {
-                format: Version::new(1, 0, 0),
-                julia_version: None,
-                project_hash: None,
-            });
+            return Ok(Header { format: Version::new(1, 0, 0), julia_version: None, project_hash: None });
         }
     };
     Ok(Header {
@@ -145,9 +138,7 @@ fn read_package(file: &Path, name: &str, fields: Fields<'_>) -> Result<Package, 
     if !is_identifier(name) {
         return Err(fields.wrong("name", "is not a Julia identifier"));
     }
-    let uuid = fields
-        .parsed("uuid")?
-        .ok_or_else(|| fields.wrong("uuid", "is missing"))?;
+    let uuid = fields.parsed("uuid")?.ok_or_else(|| fields.wrong("uuid", "is missing"))?;
     fields.boolean("pinned")?;
     fields.parsed::<Version>("version")?;
     check_unused(fields)?;
@@ -192,12 +183,7 @@ fn read_source(file: &Path, fields: Fields<'_>) -> Result<Source, EnvironmentErr
     let subdir = fields.string("repo-subdir")?.map(str::to_owned);
     Ok(match (path, tree, url) {
         (Some(path), _, _) => Source::Path(paths::resolve(paths::folder(file), path)),
-        (None, Some(tree), Some(url)) => Source::Repo {
-            tree,
-            url,
-            rev,
-            subdir,
-        },
+        (None, Some(tree), Some(url)) => Source::Repo { tree, url, rev, subdir },
         (None, Some(tree), None) => Source::Tree(tree),
         // Pkg writes the tree when it has cloned the repository; until then Julia cannot find the package.
         (None, None, Some(_)) => {
@@ -211,10 +197,7 @@ fn read_source(file: &Path, fields: Fields<'_>) -> Result<Source, EnvironmentErr
 }
 
 /// The file to load in a package's folder, which it must not leave.
-pub(super) fn read_entry_file(
-    fields: Fields<'_>,
-    field: &str,
-) -> Result<Option<PathBuf>, EnvironmentError> {
+pub(super) fn read_entry_file(fields: Fields<'_>, field: &str) -> Result<Option<PathBuf>, EnvironmentError> {
     let Some(path) = fields.path(field)? else {
         return Ok(None);
     };
@@ -337,11 +320,8 @@ pub(super) fn read_extensions(
             return Err(extensions.wrong(name, "is not named by a Julia identifier"));
         }
         let resolve = |trigger: &str| dependencies.iter().find_map(|deps| deps.get(trigger));
-        let triggers: Option<BTreeSet<Uuid>> = extensions
-            .one_or_more(name)?
-            .into_iter()
-            .map(|trigger| resolve(trigger).copied())
-            .collect();
+        let triggers: Option<BTreeSet<Uuid>> =
+            extensions.one_or_more(name)?.into_iter().map(|trigger| resolve(trigger).copied()).collect();
         if let Some(triggers) = triggers {
             found.insert(name.to_owned(), triggers.into_iter().collect());
         }

@@ -102,11 +102,7 @@ impl Environment {
 
     /// What the project's own code can `using`, by name.
     pub fn direct_dependencies(&self) -> Vec<&Package> {
-        self.project
-            .deps
-            .values()
-            .filter_map(|uuid| self.packages.get(uuid))
-            .collect()
+        self.project.deps.values().filter_map(|uuid| self.packages.get(uuid)).collect()
     }
 
     /// Every package that the direct dependencies load, and they themselves; each after what it depends on.
@@ -128,11 +124,7 @@ impl Environment {
     /// # Errors
     ///
     /// Names each package that is not.
-    pub fn check_installed(
-        &self,
-        depots: &Depots,
-        stdlib_dir: &Path,
-    ) -> Result<(), EnvironmentError> {
+    pub fn check_installed(&self, depots: &Depots, stdlib_dir: &Path) -> Result<(), EnvironmentError> {
         let packages: Vec<String> = depots
             .missing_packages(self.closure(), stdlib_dir)
             .into_iter()
@@ -145,18 +137,13 @@ impl Environment {
         if packages.is_empty() {
             return Ok(());
         }
-        Err(EnvironmentError::NotInstalled {
-            project_file: self.project_file.clone(),
-            packages,
-        })
+        Err(EnvironmentError::NotInstalled { project_file: self.project_file.clone(), packages })
     }
 
     /// Julia finds a dependency in the manifest by its name and UUID together.
     fn check_direct_dependencies(&self) -> Result<(), EnvironmentError> {
         let found = |(name, uuid): &(&String, &Uuid)| {
-            self.packages
-                .get(uuid)
-                .is_some_and(|package| package.name == **name)
+            self.packages.get(uuid).is_some_and(|package| package.name == **name)
         };
         let names: Vec<String> = self
             .project

@@ -125,9 +125,7 @@ impl Serialize for TreeHash {
 pub(super) fn is_identifier(name: &str) -> bool {
     let mut characters = name.chars();
     let mark = |c: char| !c.is_ascii() && !c.is_whitespace() && !c.is_control();
-    characters
-        .next()
-        .is_some_and(|c| c == '_' || c.is_alphabetic())
+    characters.next().is_some_and(|c| c == '_' || c.is_alphabetic())
         && characters.all(|c| c == '_' || c == '!' || c.is_alphanumeric() || mark(c))
 }
 
@@ -144,20 +142,7 @@ mod tests {
 
     #[test]
     fn names_that_would_escape() {
-        for name in [
-            "",
-            "..",
-            "../x",
-            "a/b",
-            "a\\b",
-            "a b",
-            "a\0",
-            "1x",
-            "a-b",
-            "a;b",
-            "a\u{2028}b",
-            "a.b",
-        ] {
+        for name in ["", "..", "../x", "a/b", "a\\b", "a b", "a\0", "1x", "a-b", "a;b", "a\u{2028}b", "a.b"] {
             assert!(!is_identifier(name), "{name:?}");
         }
     }
@@ -165,15 +150,9 @@ mod tests {
     #[test]
     fn tree_hash_is_forty_digits_of_either_case() {
         let text = "46E44E869b4d90b96bd8ed1fdcf32244fddfb6cc";
-        assert_eq!(
-            text.parse::<TreeHash>().unwrap().to_string(),
-            text.to_lowercase()
-        );
+        assert_eq!(text.parse::<TreeHash>().unwrap().to_string(), text.to_lowercase());
         assert_eq!("46e4".parse::<TreeHash>(), Err(InvalidTreeHash));
-        assert_eq!(
-            "not a SHA-1 (40 hexadecimal digits)",
-            InvalidTreeHash.to_string()
-        );
+        assert_eq!("not a SHA-1 (40 hexadecimal digits)", InvalidTreeHash.to_string());
     }
 
     #[test]

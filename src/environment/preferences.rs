@@ -24,10 +24,7 @@ fn of_project(
     project: &Project,
 ) -> Result<BTreeMap<Uuid, Vec<Table>>, EnvironmentError> {
     let folder = paths::folder(project_file);
-    let local = FILE_NAMES
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|file| file.is_file());
+    let local = FILE_NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file());
     let local = match &local {
         Some(file) => Some((file.as_path(), fields::read(file)?)),
         None => None,
@@ -58,12 +55,7 @@ fn names(project: &Project) -> BTreeMap<Uuid, &str> {
     // From the least to the most decisive, so that a later section's name replaces an earlier one's.
     for section in [&project.weak_deps, &project.extras, &project.deps] {
         // Reversed, so that of two names in a section the first wins.
-        names.extend(
-            section
-                .iter()
-                .rev()
-                .map(|(name, uuid)| (*uuid, name.as_str())),
-        );
+        names.extend(section.iter().rev().map(|(name, uuid)| (*uuid, name.as_str())));
     }
     if let (Some(name), Some(uuid)) = (&project.name, project.uuid) {
         names.insert(uuid, name);
@@ -126,10 +118,7 @@ mod tests {
     #[test]
     fn tables_merge_and_values_replace() {
         assert_eq!(
-            merged(
-                "a = 1\nb = {x = 1, y = 2}\nc = {x = 1}",
-                "b = {y = 3}\nc = 5\nd = 6"
-            ),
+            merged("a = 1\nb = {x = 1, y = 2}\nc = {x = 1}", "b = {y = 3}\nc = 5\nd = 6"),
             "a = 1\nb = {x = 1, y = 3}\nc = 5\nd = 6".parse().unwrap()
         );
     }
@@ -139,9 +128,7 @@ mod tests {
         let over = "__clear__ = ['a', 'b']\nb = {y = 2}";
         assert_eq!(
             merged("a = 1\nb = {x = 1}\nc = 1", over),
-            "c = 1\nb = {y = 2}\n__clear__ = ['a', 'b']"
-                .parse()
-                .unwrap()
+            "c = 1\nb = {y = 2}\n__clear__ = ['a', 'b']".parse().unwrap()
         );
     }
 
@@ -151,9 +138,6 @@ mod tests {
             merged("t = {a = 1, b = 2}", "t = {__clear__ = ['a']}"),
             "t = {b = 2, __clear__ = ['a']}".parse().unwrap()
         );
-        assert_eq!(
-            merged("a = 1", "__clear__ = ['a', 1]"),
-            "a = 1\n__clear__ = ['a', 1]".parse().unwrap()
-        );
+        assert_eq!(merged("a = 1", "__clear__ = ['a', 1]"), "a = 1\n__clear__ = ['a', 1]".parse().unwrap());
     }
 }

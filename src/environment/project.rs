@@ -159,16 +159,11 @@ impl Project {
 }
 
 fn owned(deps: &BTreeMap<&str, Uuid>) -> BTreeMap<String, Uuid> {
-    deps.iter()
-        .map(|(name, uuid)| ((*name).to_owned(), *uuid))
-        .collect()
+    deps.iter().map(|(name, uuid)| ((*name).to_owned(), *uuid)).collect()
 }
 
 /// A section of names and UUIDs, no UUID twice.
-fn dependencies<'a>(
-    top: Fields<'a>,
-    section: &'a str,
-) -> Result<BTreeMap<&'a str, Uuid>, EnvironmentError> {
+fn dependencies<'a>(top: Fields<'a>, section: &'a str) -> Result<BTreeMap<&'a str, Uuid>, EnvironmentError> {
     let Some(table) = top.table(section)? else {
         return Ok(BTreeMap::new());
     };

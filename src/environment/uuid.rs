@@ -26,10 +26,7 @@ impl FromStr for Uuid {
 
     fn from_str(text: &str) -> Result<Self, InvalidUuid> {
         let dashes_in_place = text.len() == 36
-            && text
-                .bytes()
-                .enumerate()
-                .all(|(i, byte)| (byte == b'-') == matches!(i, 8 | 13 | 18 | 23));
+            && text.bytes().enumerate().all(|(i, byte)| (byte == b'-') == matches!(i, 8 | 13 | 18 | 23));
         if !dashes_in_place {
             return Err(InvalidUuid);
         }

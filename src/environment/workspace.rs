@@ -21,8 +21,7 @@ pub(super) fn above(
         return Ok(found);
     }
     // Each step goes up at least one folder, so this ends.
-    while let Some(base) = base_project(found.last().map_or(project_file, PathBuf::as_path), home)?
-    {
+    while let Some(base) = base_project(found.last().map_or(project_file, PathBuf::as_path), home)? {
         found.push(base);
     }
     Ok(found)
@@ -31,10 +30,7 @@ pub(super) fn above(
 /// The nearest project above that lists this one's folder under `[workspace] projects` (`Base.base_project`).
 ///
 /// 1.12.0 looked no further than the parent folder; later versions look in every one above.
-fn base_project(
-    project_file: &Path,
-    home: Option<&Path>,
-) -> Result<Option<PathBuf>, EnvironmentError> {
+fn base_project(project_file: &Path, home: Option<&Path>) -> Result<Option<PathBuf>, EnvironmentError> {
     let folder = paths::folder(project_file);
     // A project under the home folder does not belong to one outside it.
     let boundary = home.filter(|home| folder.starts_with(home));
@@ -46,10 +42,7 @@ fn base_project(
             continue;
         };
         let projects = Project::read(&file)?.workspace;
-        if projects
-            .iter()
-            .any(|project| same_folder(&above.join(project), folder))
-        {
+        if projects.iter().any(|project| same_folder(&above.join(project), folder)) {
             return Ok(Some(file));
         }
     }

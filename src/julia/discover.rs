@@ -25,7 +25,9 @@ pub enum DiscoverError {
     #[error("no Julia found: put `julia` on PATH, set JULIA, or name one with --julia")]
     None,
     /// What was named is not there.
-    #[error("no Julia at '{wish}', which {source_name} names: give the path of an executable file or a name on PATH")]
+    #[error(
+        "no Julia at '{wish}', which {source_name} names: give the path of an executable file or a name on PATH"
+    )]
     NotThere {
         /// What was asked for.
         wish: String,

@@ -103,7 +103,10 @@ pub fn executable(channel: &Channel) -> Result<PathBuf, DiscoverError> {
                 continue;
             }
             Some(InstalledChannel::Linked { args: Some(args), .. }) if !args.is_empty() => {
-                return Err(fail(&name, "it passes arguments of its own, which jlsys cannot keep apart".to_owned()));
+                return Err(fail(
+                    &name,
+                    "it passes arguments of its own, which jlsys cannot keep apart".to_owned(),
+                ));
             }
             Some(InstalledChannel::Linked { command, .. }) => command.clone(),
             Some(InstalledChannel::Downloaded { path }) => folder.join(path).join("bin/julia"),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::install::{BaseModule, Facts};
 use super::Driver;
+use super::install::{BaseModule, Facts};
 use crate::file::Sha256Digest;
 use crate::process::{self, Command, ProcessError};
 
@@ -85,7 +85,8 @@ pub async fn probe(julia: &Path) -> Result<Facts, ProbeError> {
 fn understand(julia: &Path, answer: &str) -> Result<Facts, ProbeError> {
     let lines: Vec<(&str, &str)> = answer.lines().filter_map(|line| line.split_once('\t')).collect();
     let missing = |missing| ProbeError::Incomplete { julia: julia.to_owned(), missing };
-    let all = |key: &str| lines.iter().filter(move |line| line.0 == key).map(|line| line.1).collect::<Vec<_>>();
+    let all =
+        |key: &str| lines.iter().filter(move |line| line.0 == key).map(|line| line.1).collect::<Vec<_>>();
     let one = |key: &'static str| all(key).first().copied().ok_or_else(|| missing(key));
     one("end").map_err(|_| missing("the end of the answer"))?;
 
@@ -119,6 +120,8 @@ fn understand(julia: &Path, answer: &str) -> Result<Facts, ProbeError> {
         os: one("os")?.to_owned(),
         arch: one("arch")?.to_owned(),
         bundled_depots: all("bundled-depot").into_iter().map(PathBuf::from).collect(),
-        base_modules: base_modules.collect::<Option<_>>().ok_or_else(|| missing("a list of its own modules"))?,
+        base_modules: base_modules
+            .collect::<Option<_>>()
+            .ok_or_else(|| missing("a list of its own modules"))?,
     })
 }

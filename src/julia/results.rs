@@ -21,7 +21,10 @@ pub struct PackageResults {
 }
 
 /// Writes the list of packages that a driver reads.
-pub fn write_packages<'a>(path: &Path, packages: impl IntoIterator<Item = (Uuid, &'a str)>) -> io::Result<()> {
+pub fn write_packages<'a>(
+    path: &Path,
+    packages: impl IntoIterator<Item = (Uuid, &'a str)>,
+) -> io::Result<()> {
     let mut lines = String::new();
     for (uuid, name) in packages {
         // Writing to a string cannot fail.

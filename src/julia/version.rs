@@ -29,12 +29,7 @@ pub struct InvalidVersion;
 impl Version {
     /// A release: a version without a prerelease part.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
-        Self {
-            major,
-            minor,
-            patch,
-            prerelease: String::new(),
-        }
+        Self { major, minor, patch, prerelease: String::new() }
     }
 
     /// `MAJOR.MINOR`, as it stands in `Manifest-v1.11.toml` and `environments/v1.11`.
@@ -69,20 +64,13 @@ impl FromStr for Version {
         let (minor, rest) = optional_number(rest)?;
         let (patch, rest) = optional_number(rest)?;
         let prerelease = suffix(rest)?;
-        Ok(Self {
-            major,
-            minor,
-            patch,
-            prerelease: prerelease.to_owned(),
-        })
+        Ok(Self { major, minor, patch, prerelease: prerelease.to_owned() })
     }
 }
 
 /// A number at the start of `text`, and what follows it. Julia keeps it in 32 bits.
 fn number(text: &str) -> Result<(u32, &str), InvalidVersion> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     let number = digits.parse().map_err(|_| InvalidVersion)?;
     Ok((number, rest))
@@ -113,18 +101,13 @@ fn suffix(text: &str) -> Result<&str, InvalidVersion> {
     let dashed = prerelease.strip_prefix('-');
     let name = dashed.unwrap_or(prerelease);
     let joined = dashed.is_some() || name.starts_with(|c: char| c.is_ascii_alphabetic());
-    (joined && identifiers(name))
-        .then_some(name)
-        .ok_or(InvalidVersion)
+    (joined && identifiers(name)).then_some(name).ok_or(InvalidVersion)
 }
 
 /// Whether the text is a list of identifiers separated by dots, none of them empty.
 fn identifiers(text: &str) -> bool {
     text.split('.').all(|identifier| {
-        !identifier.is_empty()
-            && identifier
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        !identifier.is_empty() && identifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })
 }
 
@@ -198,33 +181,17 @@ mod tests {
     /// Each of these makes `VersionNumber(text)` throw in Julia 1.5.3.
     #[test]
     fn refuses_what_julia_refuses() {
-        for text in [
-            "",
-            " 1.2",
-            "1.2.3.4",
-            "1.2.3-a_b",
-            "99999999999.0",
-            "1..2",
-            "-1",
-            "1.2.3-a..b",
-            "1.2-+1",
-            "é",
-        ] {
+        for text in
+            ["", " 1.2", "1.2.3.4", "1.2.3-a_b", "99999999999.0", "1..2", "-1", "1.2.3-a..b", "1.2-+1", "é"]
+        {
             assert_eq!(text.parse::<Version>(), Err(InvalidVersion), "{text:?}");
         }
     }
 
     #[test]
     fn orders_releases_after_their_prereleases() {
-        let ascending = [
-            "1.9.4",
-            "1.10.0-DEV.2",
-            "1.10.0-DEV.12",
-            "1.10.0-rc1",
-            "1.10.0",
-            "1.10.8",
-            "1.11.0-DEV",
-        ];
+        let ascending =
+            ["1.9.4", "1.10.0-DEV.2", "1.10.0-DEV.12", "1.10.0-rc1", "1.10.0", "1.10.8", "1.11.0-DEV"];
         assert!(ascending.is_sorted_by_key(|text| version(text)));
         assert_eq!(version("1.10.0+1"), version("1.10.0+2"));
     }

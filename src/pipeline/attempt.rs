@@ -12,7 +12,7 @@ use crate::environment::Uuid;
 use crate::error::Error;
 use crate::fallback::{self, Failure};
 use crate::plan::Plan;
-use crate::process::{Ending, Finished};
+use crate::process::{Ending, Finished, says_out_of_memory};
 use crate::sysimage::{
     LinkError, Linker, ObjectError, ObjectInputs, Replay, Stage, VerifyError, verify, write_object,
 };
@@ -52,7 +52,8 @@ impl Build<'_> {
         std::fs::create_dir(&folder).map_err(Error::file(&folder))?;
         let plan = plan.without(&attempt.packages_out);
         let statements = folder.join("statements.jl");
-        let given = select(&all.path, &statements, &self.modules(&plan), attempt).map_err(Error::file(&statements))?;
+        let given = select(&all.path, &statements, &self.modules(&plan), attempt)
+            .map_err(Error::file(&statements))?;
         let made = self.make(number, &folder, &plan, &statements, given, linker).await;
         // An object has the size of an image; the next attempt needs the room.
         let _ = std::fs::remove_dir_all(&folder);
@@ -222,21 +223,14 @@ fn verify_failed(error: VerifyError) -> AttemptError {
         VerifyError::Inputs(error) => return Error::file(PathBuf::from("verify-packages"))(error).into(),
         VerifyError::Packages { failed, .. } => {
             let reason = |error: String| format!("it does not work from the image: {error}");
-            Failure::Packages(failed.into_iter().map(|(uuid, error)| (uuid, reason(error))).collect::<BTreeMap<Uuid, _>>())
+            Failure::Packages(
+                failed.into_iter().map(|(uuid, error)| (uuid, reason(error))).collect::<BTreeMap<Uuid, _>>(),
+            )
         }
         VerifyError::OtherCpu { .. } => Failure::Hopeless(what.clone()),
         VerifyError::DoesNotRun { .. } => Failure::Unknown(what.clone()),
     };
     AttemptError::Failed(Failed { failure, what, wrote_image: true })
-}
-
-/// What Julia, LLVM, the C++ library and the C library say when a limit on memory is reached.
-fn says_out_of_memory(log: &Path) -> bool {
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    ["OutOfMemoryError", "out of memory", "std::bad_alloc", "Cannot allocate memory", "Allocation failed"]
-        .iter()
-        .any(|words| text.contains(words))
 }
 
 /// The statement on a line of the statements file, as the one to blame.
@@ -247,7 +241,9 @@ fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: &str) 
     };
     match nth() {
         Some(text) => match trace::Statement::parse(&text, modules) {
-            Ok(statement) => Failure::Statement { text: statement.text().to_owned(), owner: statement.owner() },
+            Ok(statement) => {
+                Failure::Statement { text: statement.text().to_owned(), owner: statement.owner() }
+            }
             Err(_) => Failure::Unknown(what.to_owned()),
         },
         None => Failure::Unknown(what.to_owned()),
@@ -256,9 +252,8 @@ fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: &str) 
 
 /// Whether the disk is what stopped a process that wrote this log, or that could not even do so.
 fn disk_is_full(log: &Path) -> bool {
-    let said = std::fs::read(log).is_ok_and(|text| {
-        String::from_utf8_lossy(&text).contains("No space left on device")
-    });
+    let said = std::fs::read(log)
+        .is_ok_and(|text| String::from_utf8_lossy(&text).contains("No space left on device"));
     // A linker or LLVM may die without a word; then the disk itself can tell. Nothing that is written is this small.
     let room = log.parent().and_then(|folder| nix::sys::statvfs::statvfs(folder).ok());
     said || room.is_some_and(|room| room.blocks_available() * room.fragment_size() < 16 << 20)

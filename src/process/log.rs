@@ -19,6 +19,16 @@ pub fn julia_error(log: &Path) -> String {
     error.trim_start_matches("LoadError: ").trim_start_matches("InitError: ").chars().take(300).collect()
 }
 
+/// Whether a process says in its log that a limit on memory was reached, in the words of Julia, LLVM, or the C and C++
+/// libraries.
+pub fn says_out_of_memory(log: &Path) -> bool {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    ["OutOfMemoryError", "out of memory", "std::bad_alloc", "Cannot allocate memory", "Allocation failed"]
+        .iter()
+        .any(|words| text.contains(words))
+}
+
 /// Copies `output` into a new file at `path` until its end, or until the limit; past that the output is
 /// still read, so that the command is not held up, and its size noted in the last line.
 pub(super) async fn copy(mut output: impl AsyncRead + Unpin, path: &Path) -> io::Result<()> {

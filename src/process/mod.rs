@@ -22,7 +22,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 pub use exec::replace_with;
-pub use log::{LOG_LIMIT, julia_error};
+pub use log::{LOG_LIMIT, julia_error, says_out_of_memory};
 
 /// A command that is yet to run: arguments are passed one by one, no shell takes part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -206,9 +206,9 @@ pub async fn run(
     let status = supervisor.0.wait().await.map_err(start_error)?;
     match serde_json::from_slice(&answer) {
         Ok(supervisor::Answer::Finished(finished)) => Ok(finished),
-        Ok(supervisor::Answer::NotStarted { os_error, message }) => Err(start_error(
-            os_error.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error),
-        )),
+        Ok(supervisor::Answer::NotStarted { os_error, message }) => {
+            Err(start_error(os_error.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error)))
+        }
         Err(_) => Err(ProcessError::Lost { program: command.program.clone(), status }),
     }
 }

@@ -67,8 +67,9 @@ pub fn main() -> io::Result<()> {
     // jlsys may have died before the parent-death signal was set; then its end of the pipe brought nothing.
     let request: Request = serde_json::from_slice(&request)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(supervise(&request)).unwrap_or_else(|error| {
-        Answer::NotStarted { os_error: error.raw_os_error(), message: error.to_string() }
+    let answer = runtime.block_on(supervise(&request)).unwrap_or_else(|error| Answer::NotStarted {
+        os_error: error.raw_os_error(),
+        message: error.to_string(),
     });
     io::stdout().write_all(&serde_json::to_vec(&answer)?)
 }
@@ -80,11 +81,7 @@ async fn supervise(request: &Request) -> io::Result<Answer> {
 
     let (output, output_end) = io::pipe()?;
     let mut command = request.command.to_std();
-    command
-        .stdin(Stdio::null())
-        .stdout(output_end.try_clone()?)
-        .stderr(output_end)
-        .process_group(0);
+    command.stdin(Stdio::null()).stdout(output_end.try_clone()?).stderr(output_end).process_group(0);
     die_with_parent(&mut command);
     let started = Instant::now();
     let mut child = tokio::process::Command::from(command).spawn()?;

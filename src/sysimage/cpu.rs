@@ -112,14 +112,14 @@ fn describe() -> String {
     let model = cpu.get_feature_info().map_or_else(String::new, |info| {
         format!("-{}-{}-{}", info.family_id(), info.model_id(), info.stepping_id())
     });
-    let vendor = cpu.get_vendor_info().map_or_else(|| "x86_64".to_owned(), |vendor| vendor.as_str().to_owned());
+    let vendor =
+        cpu.get_vendor_info().map_or_else(|| "x86_64".to_owned(), |vendor| vendor.as_str().to_owned());
     // The leaves that tell features (Intel's manual, volume 2A, CPUID), without those of their bits that differ between
     // the cores of one machine or with its load: leaf 1's EBX has the core's number, and 7's EDX is kept whole.
     let (one, seven, seven_one) = (reader.cpuid1(1), reader.cpuid2(7, 0), reader.cpuid2(7, 1));
     let extended = reader.cpuid1(0x8000_0001);
-    let features = [
-        one.ecx, one.edx, seven.ebx, seven.ecx, seven.edx, seven_one.eax, extended.ecx, extended.edx,
-    ];
+    let features =
+        [one.ecx, one.edx, seven.ebx, seven.ecx, seven.edx, seven_one.eax, extended.ecx, extended.edx];
     let bytes: Vec<u8> = features.iter().flat_map(|register| register.to_le_bytes()).collect();
     format!("{vendor}{model}-{:08x}", crc32c::crc32c(&bytes))
 }

@@ -102,7 +102,10 @@ impl std::fmt::Display for Stage {
 }
 
 /// Loads the plan's packages, replays the statements and writes the object file `object`.
-pub async fn write_object(inputs: &ObjectInputs<'_>, object: &Path) -> Result<(Finished, Replay), ObjectError> {
+pub async fn write_object(
+    inputs: &ObjectInputs<'_>,
+    object: &Path,
+) -> Result<(Finished, Replay), ObjectError> {
     let packages = inputs.folder.join("packages");
     let loaded = inputs.folder.join("loaded");
     let replayed = inputs.folder.join("replayed");

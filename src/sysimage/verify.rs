@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::object::said;
 use crate::environment::Uuid;
 use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
-use super::object::said;
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
 
@@ -33,7 +33,9 @@ pub enum VerifyError {
         log: PathBuf,
     },
     /// This CPU cannot run the image's code.
-    #[error("the image is for other CPUs than this one (cpu-target {target}), so it cannot be tried here and is not kept")]
+    #[error(
+        "the image is for other CPUs than this one (cpu-target {target}), so it cannot be tried here and is not kept"
+    )]
     OtherCpu {
         /// What it was built for.
         target: String,

@@ -49,12 +49,7 @@ pub struct Totals {
 impl<W: Write> Collector<W> {
     /// A collector that writes the statements file to `out`, which is best buffered.
     pub fn new(modules: Modules, out: W) -> Self {
-        Self {
-            modules,
-            out,
-            seen: HashSet::new(),
-            totals: Totals::default(),
-        }
+        Self { modules, out, seen: HashSet::new(), totals: Totals::default() }
     }
 
     /// Takes in one trace. A last line that was not written to its end is counted as unreadable, as is anything that is
@@ -130,10 +125,7 @@ mod tests {
     fn collect(traces: &[&[u8]]) -> (String, Vec<TraceCounts>, Totals) {
         let mut out = Vec::new();
         let mut collector = Collector::new(Modules::new([], []), &mut out);
-        let counts = traces
-            .iter()
-            .map(|trace| collector.read(*trace).unwrap())
-            .collect();
+        let counts = traces.iter().map(|trace| collector.read(*trace).unwrap()).collect();
         let totals = collector.finish().unwrap();
         (String::from_utf8(out).unwrap(), counts, totals)
     }
@@ -159,7 +151,9 @@ mod tests {
     fn garbage_is_counted_and_passed_over() {
         let mut trace = b"\xff\xfe\n\0\n".to_vec();
         trace.resize(trace.len() + (10 << 20), b'x');
-        trace.extend_from_slice(b"\nprecompile(Tuple{Int64})\nprecompile(Tuple{typeof(Main.f)})\nprecompile(Tuple{typeof(Ba");
+        trace.extend_from_slice(
+            b"\nprecompile(Tuple{Int64})\nprecompile(Tuple{typeof(Main.f)})\nprecompile(Tuple{typeof(Ba",
+        );
         let (out, counts, _) = collect(&[&trace]);
         assert_eq!(out, "precompile(Tuple{Int64})\n");
         assert_eq!(

@@ -25,9 +25,7 @@ impl fmt::Display for DropReason {
         f.write_str(match self {
             Self::Unreadable => "not a whole precompile statement",
             Self::Main => "names something defined in Main",
-            Self::ModuleNotLoaded => {
-                "names a module that no package is (a test's or a script's own)"
-            }
+            Self::ModuleNotLoaded => "names a module that no package is (a test's or a script's own)",
             Self::Unprintable => "names a value that has no readable form",
         })
     }

@@ -20,18 +20,13 @@ pub(super) enum Line<'a> {
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R) -> Self {
-        Self {
-            input,
-            line: Vec::new(),
-        }
+        Self { input, line: Vec::new() }
     }
 
     /// The next line; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         self.line.clear();
-        let read = (&mut self.input)
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut self.line)?;
+        let read = (&mut self.input).take(LONGEST_LINE).read_until(b'\n', &mut self.line)?;
         if read == 0 {
             return Ok(None);
         }
@@ -83,11 +78,7 @@ mod tests {
 
     #[test]
     fn splits_with_and_without_a_last_line_end() {
-        let expected = [
-            Some("a".to_owned()),
-            Some(String::new()),
-            Some("b".to_owned()),
-        ];
+        let expected = [Some("a".to_owned()), Some(String::new()), Some("b".to_owned())];
         assert_eq!(read(b"a\n\r\nb"), expected);
         assert_eq!(read(b"a\n\nb\n"), expected);
         assert!(read(b"").is_empty());

@@ -58,10 +58,7 @@ impl Modules {
             if known.is_none() {
                 modules.packages.push(module.package);
             }
-            modules
-                .by_name
-                .entry(module.name)
-                .or_insert(Rank::Package(position));
+            modules.by_name.entry(module.name).or_insert(Rank::Package(position));
         }
         for name in base.into_iter().chain(["Base".into(), "Core".into()]) {
             modules.by_name.entry(name).or_insert(Rank::Base);
@@ -111,10 +108,7 @@ mod tests {
 
     fn module(name: &str, digit: char) -> LoadedModule {
         let uuid = "00000000-0000-0000-0000-00000000000x".replace('x', &digit.to_string());
-        LoadedModule {
-            name: name.into(),
-            package: uuid.parse().unwrap(),
-        }
+        LoadedModule { name: name.into(), package: uuid.parse().unwrap() }
     }
 
     #[test]

@@ -188,9 +188,7 @@ impl<'line, 'modules> Reader<'line, 'modules> {
     /// Whether the bare name at `start`, just read, is all of a parameter or of a field.
     fn is_a_whole_value(&mut self, start: usize) -> Result<bool, DropReason> {
         let begins = self.line[..start].ends_with(['{', '(', ' ', '=', '-']);
-        let ends = self
-            .peek()?
-            .is_some_and(|token| matches!(token.kind, Kind::Mark(b',' | b'}' | b')')));
+        let ends = self.peek()?.is_some_and(|token| matches!(token.kind, Kind::Mark(b',' | b'}' | b')')));
         Ok(begins && ends)
     }
 
@@ -206,11 +204,7 @@ impl<'line, 'modules> Reader<'line, 'modules> {
 
     fn word(&mut self, word: &str) -> Result<Token, DropReason> {
         let token = self.required()?;
-        if self.text(&token) == word {
-            Ok(token)
-        } else {
-            Err(DropReason::Unreadable)
-        }
+        if self.text(&token) == word { Ok(token) } else { Err(DropReason::Unreadable) }
     }
 
     fn opening(&mut self, mark: u8) -> Result<(), DropReason> {
@@ -233,9 +227,7 @@ impl<'line, 'modules> Reader<'line, 'modules> {
     }
 
     fn mark_follows(&mut self, mark: u8) -> Result<bool, DropReason> {
-        Ok(self
-            .peek()?
-            .is_some_and(|token| token.kind == Kind::Mark(mark)))
+        Ok(self.peek()?.is_some_and(|token| token.kind == Kind::Mark(mark)))
     }
 
     fn next(&mut self) -> Result<Option<Token>, DropReason> {

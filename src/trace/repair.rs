@@ -8,11 +8,7 @@
 /// A number that reads back as itself; `None` when it already does. A `Float32` prints with `f` after it: `1.5f`, `2e+30f`.
 pub(super) fn number(text: &str) -> Option<String> {
     let digits = text.strip_suffix('f').filter(|_| !text.starts_with("0x"))?;
-    Some(if digits.contains('e') {
-        digits.replace('e', "f")
-    } else {
-        format!("{digits}f0")
-    })
+    Some(if digits.contains('e') { digits.replace('e', "f") } else { format!("{digits}f0") })
 }
 
 /// C's names for what is no finite number. (Only where a value stands; a type variable of this name would be mistaken.)
@@ -34,17 +30,14 @@ pub(super) fn is_bits(text: &str) -> bool {
 
 /// A symbol whose text between `Symbol("` and `")` is printed as it is; `None` when that reads back.
 pub(super) fn raw_symbol(content: &str) -> Option<String> {
-    content
-        .contains(['\\', '"', '$'])
-        .then(|| escaped_symbol(content))
+    content.contains(['\\', '"', '$']).then(|| escaped_symbol(content))
 }
 
 /// A symbol printed as `:name`; `None` when that reads back. Operators come as `:=`, `::` (for `:(:)`) or `:.+`.
 pub(super) fn colon_symbol(text: &str) -> Option<String> {
     let name = &text[1..];
     let literal = matches!(name, "true" | "false");
-    let operator = !name
-        .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii())
+    let operator = !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii())
         && !name.starts_with('(');
     (literal || operator).then(|| escaped_symbol(name))
 }
@@ -77,10 +70,7 @@ mod tests {
     #[test]
     fn symbols_are_escaped_once() {
         assert_eq!(raw_symbol("yyyy-mm"), None);
-        assert_eq!(
-            raw_symbol(r#"a"b\$"#).as_deref(),
-            Some(r#"Core.Symbol("a\"b\\\$")"#)
-        );
+        assert_eq!(raw_symbol(r#"a"b\$"#).as_deref(), Some(r#"Core.Symbol("a\"b\\\$")"#));
         assert_eq!(colon_symbol(":a"), None);
         assert_eq!(colon_symbol(":(+)"), None);
         assert_eq!(colon_symbol("::").as_deref(), Some(r#"Core.Symbol(":")"#));

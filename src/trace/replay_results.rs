@@ -53,10 +53,7 @@ impl ReplayResults {
     pub fn parse(text: &str) -> Result<Self, InvalidResults> {
         let mut results = Self::default();
         for (index, line) in text.lines().enumerate() {
-            results.take(line).ok_or_else(|| InvalidResults {
-                line: index + 1,
-                text: line.to_owned(),
-            })?;
+            results.take(line).ok_or_else(|| InvalidResults { line: index + 1, text: line.to_owned() })?;
         }
         Ok(results)
     }
@@ -94,10 +91,7 @@ mod tests {
         let text = "line 0000000003\nfinished 1\ncompiled 1\nfalse 1\nthrew 1\nseconds 0.5\nfalse-line 2\nthrown 1 3 UndefVarError: x not defined\n";
         let results = ReplayResults::parse(text).unwrap();
         assert!(results.finished);
-        assert_eq!(
-            (results.compiled, results.refused, results.threw),
-            (1, 1, 1)
-        );
+        assert_eq!((results.compiled, results.refused, results.threw), (1, 1, 1));
         assert_eq!(results.refused_lines, [2]);
         assert_eq!(results.messages[0].message, "UndefVarError: x not defined");
     }

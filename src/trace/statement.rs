@@ -34,10 +34,7 @@ impl<'line> Statement<'line> {
     pub fn parse(line: &'line str, modules: &Modules) -> Result<Self, DropReason> {
         let read = Reader::new(line, modules).read()?;
         let after = &line[read.range.end..];
-        let last_mentioned = read
-            .packages
-            .last()
-            .map_or(Rank::Base, |&p| Rank::Package(p));
+        let last_mentioned = read.packages.last().map_or(Rank::Base, |&p| Rank::Package(p));
         Ok(Self {
             owner: modules.owner(match read.called {
                 Rank::Base => last_mentioned,
@@ -91,16 +88,10 @@ mod tests {
     const FRAMES: &str = "00000000-0000-0000-0000-000000000002";
 
     fn modules() -> Modules {
-        let package = |name: &str, uuid: &str| LoadedModule {
-            name: name.into(),
-            package: uuid.parse().unwrap(),
-        };
+        let package =
+            |name: &str, uuid: &str| LoadedModule { name: name.into(), package: uuid.parse().unwrap() };
         Modules::new(
-            [
-                package("Dates", DATES),
-                package("Frames", FRAMES),
-                package("FramesExt", FRAMES),
-            ],
+            [package("Dates", DATES), package("Frames", FRAMES), package("FramesExt", FRAMES)],
             ["Random".into()],
         )
     }
@@ -147,9 +138,7 @@ mod tests {
         keeps("typeof(Base.:(+)), Int64, Base.Complex{Int64}");
         keeps("Type{Pair{A, B} where B where A}, NamedTuple{(:a, :b), Tuple{Int64, Char}}");
         keeps("typeof(Base.f), Array{T, 1} where Int64<:T<:Any, Vararg{Any, N} where N");
-        keeps(
-            "typeof(Base.f), Base.Val{(1, -2, true, 0x01, :end, :var\"a b\", (), (a=1,), \"s\")}",
-        );
+        keeps("typeof(Base.f), Base.Val{(1, -2, true, 0x01, :end, :var\"a b\", (), (a=1,), \"s\")}");
         keeps("typeof(Base.√), Base.α′{β₁} where β₁");
     }
 
@@ -158,10 +147,7 @@ mod tests {
         let line = "#=   12.3 ms =# precompile(Tuple{typeof(Base.sin), Float64}) # recompile";
         let modules = modules();
         let statement = Statement::parse(line, &modules).unwrap();
-        assert_eq!(
-            statement.text(),
-            "precompile(Tuple{typeof(Base.sin), Float64})"
-        );
+        assert_eq!(statement.text(), "precompile(Tuple{typeof(Base.sin), Float64})");
         assert!(statement.recompiled());
         assert!(!statement.repaired());
     }
@@ -196,19 +182,11 @@ mod tests {
     #[test]
     fn main_and_what_is_not_loaded_is_dropped() {
         drops("typeof(Main.f), Int64", DropReason::Main);
-        drops(
-            "typeof(Base.map), Main.var\"#2#3\", Int64",
-            DropReason::Main,
-        );
+        drops("typeof(Base.map), Main.var\"#2#3\", Int64", DropReason::Main);
         drops("typeof(Main), Int64", DropReason::Main);
-        drops(
-            "typeof(Base.map), MyTests.Inner.var\"#1#2\"",
-            DropReason::ModuleNotLoaded,
-        );
+        drops("typeof(Base.map), MyTests.Inner.var\"#1#2\"", DropReason::ModuleNotLoaded);
         // Neither is a module here.
-        keeps(
-            "typeof(Base.f), Base.Val{:Main}, Base.Val{Symbol(\"Main.x y\")}, Array{Main1, 1} where Main1",
-        );
+        keeps("typeof(Base.f), Base.Val{:Main}, Base.Val{Symbol(\"Main.x y\")}, Array{Main1, 1} where Main1");
     }
 
     #[test]
@@ -221,14 +199,8 @@ mod tests {
 
     #[test]
     fn values_without_a_readable_form_are_dropped() {
-        drops(
-            "typeof(Base.f), Base.Val{<?#0x7f12::Foo>}",
-            DropReason::Unprintable,
-        );
-        drops(
-            "typeof(Base.f), Base.Val{#<intrinsic #2 add_int>}",
-            DropReason::Unprintable,
-        );
+        drops("typeof(Base.f), Base.Val{<?#0x7f12::Foo>}", DropReason::Unprintable);
+        drops("typeof(Base.f), Base.Val{#<intrinsic #2 add_int>}", DropReason::Unprintable);
     }
 
     #[test]
@@ -246,33 +218,17 @@ mod tests {
 
     #[test]
     fn numbers_and_symbols_are_repaired() {
-        repairs(
-            "Base.Val{1.5f}, Base.Val{-2e+30f}",
-            "Base.Val{1.5f0}, Base.Val{-2f+30}",
-        );
-        repairs(
-            "Base.Val{-inf}, Base.Val{nanf}",
-            "Base.Val{-Base.Inf}, Base.Val{Base.NaN32}",
-        );
-        repairs(
-            "Base.Val{:=}, Base.Val{::}",
-            "Base.Val{Core.Symbol(\"=\")}, Base.Val{Core.Symbol(\":\")}",
-        );
-        repairs(
-            "Base.Val{Symbol(\"a\"b\")}",
-            "Base.Val{Core.Symbol(\"a\\\"b\")}",
-        );
+        repairs("Base.Val{1.5f}, Base.Val{-2e+30f}", "Base.Val{1.5f0}, Base.Val{-2f+30}");
+        repairs("Base.Val{-inf}, Base.Val{nanf}", "Base.Val{-Base.Inf}, Base.Val{Base.NaN32}");
+        repairs("Base.Val{:=}, Base.Val{::}", "Base.Val{Core.Symbol(\"=\")}, Base.Val{Core.Symbol(\":\")}");
+        repairs("Base.Val{Symbol(\"a\"b\")}", "Base.Val{Core.Symbol(\"a\\\"b\")}");
         keeps("Base.Val{Symbol(\"yyyy-mm-ddTHH:MM:SS zzz\")}");
     }
 
     #[test]
     fn the_package_called_owns_a_statement() {
         owned("typeof(Dates.f), Frames.F", DATES, &[DATES, FRAMES]);
-        owned(
-            "Type{Dates.D{T} where T}, Frames.F",
-            DATES,
-            &[DATES, FRAMES],
-        );
+        owned("Type{Dates.D{T} where T}, Frames.F", DATES, &[DATES, FRAMES]);
         owned("Dates.var\"#1#2\"{Frames.F}", DATES, &[DATES, FRAMES]);
         owned("typeof(FramesExt.f), Int64", FRAMES, &[FRAMES]);
         owned(
@@ -289,17 +245,9 @@ mod tests {
 
     #[test]
     fn else_the_last_loaded_package_mentioned_owns_it() {
-        owned(
-            "typeof(Base.map), typeof(Frames.f), Dates.D, Dates.D",
-            FRAMES,
-            &[DATES, FRAMES],
-        );
+        owned("typeof(Base.map), typeof(Frames.f), Dates.D, Dates.D", FRAMES, &[DATES, FRAMES]);
         owned("typeof(Random.rand), Dates.D", DATES, &[DATES]);
-        owned(
-            "Type{Array{Dates.D, 1}}, Frames.F",
-            FRAMES,
-            &[DATES, FRAMES],
-        );
+        owned("Type{Array{Dates.D, 1}}, Frames.F", FRAMES, &[DATES, FRAMES]);
         owned("typeof(Base.sin), Float64", "base", &[]);
     }
 }

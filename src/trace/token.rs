@@ -65,10 +65,7 @@ impl<'a> Tokens<'a> {
             b'[' => return Err(DropReason::Unprintable),
             _ => self.name()?,
         };
-        let token = Token {
-            kind,
-            range: start..self.at,
-        };
+        let token = Token { kind, range: start..self.at };
 
         Ok(Some(token))
     }
@@ -83,9 +80,7 @@ impl<'a> Tokens<'a> {
                 [b' ' | b'\t', ..] => self.at += 1,
                 // `--trace-compile-timing` of 1.12 puts `#=   12.3 ms =# ` before the statement.
                 [b'#', b'=', ..] => {
-                    let end = self.line[self.at..]
-                        .find("=#")
-                        .ok_or(DropReason::Unreadable)?;
+                    let end = self.line[self.at..].find("=#").ok_or(DropReason::Unreadable)?;
                     self.at += end + 2;
                 }
                 // `#<null>`, `#<intrinsic #2 add_int>`
@@ -117,15 +112,12 @@ impl<'a> Tokens<'a> {
         }
         if self.rest().first() == Some(&b'(') {
             // An operator never holds a parenthesis.
-            let end = self.line[self.at..]
-                .find(')')
-                .ok_or(DropReason::Unreadable)?;
+            let end = self.line[self.at..].find(')').ok_or(DropReason::Unreadable)?;
             self.at += end + 1;
             return Ok(Kind::OperatorSymbol);
         }
-        let length = self.line[self.at..]
-            .find([',', '}', ')', ' ', '{', '(', '"'])
-            .ok_or(DropReason::Unreadable)?;
+        let length =
+            self.line[self.at..].find([',', '}', ')', ' ', '{', '(', '"']).ok_or(DropReason::Unreadable)?;
         if length == 0 {
             return Err(DropReason::Unreadable);
         }
@@ -134,11 +126,8 @@ impl<'a> Tokens<'a> {
     }
 
     fn text(&mut self) -> Result<Kind, DropReason> {
-        let end = if self.opens_symbol() {
-            self.end_of_raw_symbol()
-        } else {
-            end_of_string(&self.rest()[1..])
-        };
+        let end =
+            if self.opens_symbol() { self.end_of_raw_symbol() } else { end_of_string(&self.rest()[1..]) };
         self.at += 1 + end.ok_or(DropReason::Unreadable)? + 1;
         Ok(Kind::Text)
     }
@@ -147,17 +136,14 @@ impl<'a> Tokens<'a> {
     /// `:var"…"` instead). `Core.Symbol("…")`, which Julia never prints, is escaped: it is our own repaired form.
     fn opens_symbol(&self) -> bool {
         let before = &self.line[..self.at];
-        before
-            .strip_suffix("Symbol(")
-            .is_some_and(|before| before.ends_with(['{', ' ', '(', '=']))
+        before.strip_suffix("Symbol(").is_some_and(|before| before.ends_with(['{', ' ', '(', '=']))
     }
 
     /// The first quote after which the type can go on.
     fn end_of_raw_symbol(&self) -> Option<usize> {
         let rest = &self.rest()[1..];
         (0..rest.len()).find(|&i| {
-            rest[i..].starts_with(b"\")")
-                && matches!(rest.get(i + 2), Some(b',' | b'}' | b')' | b' '))
+            rest[i..].starts_with(b"\")") && matches!(rest.get(i + 2), Some(b',' | b'}' | b')' | b' '))
         })
     }
 
@@ -166,9 +152,8 @@ impl<'a> Tokens<'a> {
         let hexadecimal = rest.starts_with(b"0x");
         let mut length = 1;
         while let Some(&byte) = rest.get(length) {
-            let sign_of_exponent = matches!(byte, b'+' | b'-')
-                && matches!(rest[length - 1], b'e' | b'f')
-                && !hexadecimal;
+            let sign_of_exponent =
+                matches!(byte, b'+' | b'-') && matches!(rest[length - 1], b'e' | b'f') && !hexadecimal;
             if !(byte.is_ascii_alphanumeric() || byte == b'.' || sign_of_exponent) {
                 break;
             }
@@ -189,10 +174,7 @@ impl<'a> Tokens<'a> {
         if !rest.first().copied().is_some_and(starts_name) {
             return Err(DropReason::Unreadable);
         }
-        self.at += rest
-            .iter()
-            .position(|byte| !goes_on(byte))
-            .unwrap_or(rest.len());
+        self.at += rest.iter().position(|byte| !goes_on(byte)).unwrap_or(rest.len());
         Ok(Kind::Name)
     }
 }
@@ -232,38 +214,20 @@ mod tests {
             tokens(r##"Val{Symbol("Main.x, {")}"##).unwrap(),
             ["Val", "{", "Symbol", "(", "\"Main.x, {\"", ")", "}"]
         );
-        assert_eq!(
-            tokens(r##"A.var"#\"Main.f{".B"##).unwrap(),
-            ["A", ".", r##"var"#\"Main.f{""##, ".", "B"]
-        );
+        assert_eq!(tokens(r##"A.var"#\"Main.f{".B"##).unwrap(), ["A", ".", r##"var"#\"Main.f{""##, ".", "B"]);
     }
 
     #[test]
     fn a_symbol_before_1_12_is_not_escaped() {
         assert_eq!(tokens(r#"Val{Symbol("a"b\")}"#).unwrap()[4], r#""a"b\""#);
-        assert_eq!(
-            tokens(r#"Val{Core.Symbol("a\"b\\")}"#).unwrap()[6],
-            r#""a\"b\\""#
-        );
+        assert_eq!(tokens(r#"Val{Core.Symbol("a\"b\\")}"#).unwrap()[6], r#""a\"b\\""#);
     }
 
     #[test]
     fn operators_are_parts_of_paths_or_symbols() {
         assert_eq!(
             tokens("Base.:(+), :::, :a!, :var\"a b\", :(\\)").unwrap(),
-            [
-                "Base",
-                ".",
-                ":(+)",
-                ",",
-                ":::",
-                ",",
-                ":a!",
-                ",",
-                ":var\"a b\"",
-                ",",
-                ":(\\)"
-            ]
+            ["Base", ".", ":(+)", ",", ":::", ",", ":a!", ",", ":var\"a b\"", ",", ":(\\)"]
         );
     }
 
@@ -277,24 +241,10 @@ mod tests {
 
     #[test]
     fn values_without_a_readable_form_are_told_apart() {
-        for line in [
-            "{<?#0x1::T>}",
-            "{#<null>}",
-            "{<circular reference @-1>}",
-            "Array{Int}[1]",
-        ] {
+        for line in ["{<?#0x1::T>}", "{#<null>}", "{<circular reference @-1>}", "Array{Int}[1]"] {
             assert_eq!(tokens(line), Err(DropReason::Unprintable), "{line}");
         }
-        for line in [
-            "@time",
-            "a; b",
-            "`ls`",
-            "'c'",
-            "\"open",
-            "var\"open",
-            "$x",
-            "{:",
-        ] {
+        for line in ["@time", "a; b", "`ls`", "'c'", "\"open", "var\"open", "$x", "{:"] {
             assert_eq!(tokens(line), Err(DropReason::Unreadable), "{line}");
         }
     }

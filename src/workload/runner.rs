@@ -84,14 +84,15 @@ impl Runner<'_> {
     ) -> Result<Vec<Ran>, ProcessError> {
         let turns = Semaphore::new(self.jobs);
         let (on_start, on_end, turns) = (&on_start, &on_end, &turns);
-        let running = workloads.iter().filter(|workload| workload.kind() != Kind::Load).map(|workload| async move {
-            // Nobody closes the semaphore, so there is always a turn to wait for.
-            let _turn = turns.acquire().await;
-            on_start(workload);
-            let ran = self.run_one(workload).await?;
-            on_end(&ran);
-            Ok(ran)
-        });
+        let running =
+            workloads.iter().filter(|workload| workload.kind() != Kind::Load).map(|workload| async move {
+                // Nobody closes the semaphore, so there is always a turn to wait for.
+                let _turn = turns.acquire().await;
+                on_start(workload);
+                let ran = self.run_one(workload).await?;
+                on_end(&ran);
+                Ok(ran)
+            });
         futures_util::future::try_join_all(running).await
     }
 
@@ -109,7 +110,8 @@ impl Runner<'_> {
         let finished = match workload {
             Workload::Tests(suite) => self.run_tests(suite, &trace, &log, in_temporary).await?,
             Workload::Script(script) => {
-                process::run(&in_temporary(self.script_command(script, &trace)), Some(self.time_limit), &log).await?
+                process::run(&in_temporary(self.script_command(script, &trace)), Some(self.time_limit), &log)
+                    .await?
             }
             Workload::Load => unreachable!("loading has a runner of its own"),
         };

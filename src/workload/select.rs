@@ -49,9 +49,10 @@ pub fn select(
 
 fn test_suite(package: &Package, package_folder: impl Fn(&Package) -> Option<PathBuf>) -> Option<Workload> {
     let folder = package_folder(package)?;
-    folder.join("test/runtests.jl").is_file().then(|| {
-        Workload::Tests(TestSuite { package: package.name.clone(), uuid: package.uuid, folder })
-    })
+    folder
+        .join("test/runtests.jl")
+        .is_file()
+        .then(|| Workload::Tests(TestSuite { package: package.name.clone(), uuid: package.uuid, folder }))
 }
 
 fn script_names(folder: &Path, settings: &WorkloadSettings) -> Vec<PathBuf> {

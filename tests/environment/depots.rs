@@ -16,11 +16,7 @@ fn depots(variable: Option<&str>, julia: &str) -> Vec<String> {
         julia: &version(julia),
     };
     let depots = Depots::from_settings(settings);
-    depots
-        .paths()
-        .iter()
-        .map(|path| path.to_str().unwrap().to_owned())
-        .collect()
+    depots.paths().iter().map(|path| path.to_str().unwrap().to_owned()).collect()
 }
 
 const USER: &str = "/home/u/.julia";
@@ -38,10 +34,7 @@ fn depots_by_default() {
 fn depots_that_are_named() {
     for julia in ["1.5.3", "1.12.0"] {
         assert_eq!(depots(Some("/d"), julia), ["/d"]);
-        assert_eq!(
-            depots(Some("/d:~/e:f/../g:/d"), julia),
-            ["/d", "/home/u/e", "/work/g"]
-        );
+        assert_eq!(depots(Some("/d:~/e:f/../g:/d"), julia), ["/d", "/home/u/e", "/work/g"]);
         assert!(depots(Some(""), julia).is_empty());
     }
 }
@@ -61,17 +54,13 @@ fn an_empty_entry_is_the_defaults() {
 
 /// One package called `A`, with more lines to its entry.
 fn package(files: &Files, lines: &str) -> Package {
-    let text = fill(&format!(
-        "[[A]]\nuuid = '7876af07-990d-54b4-ab0e-23690620f79a'\n{lines}"
-    ));
+    let text = fill(&format!("[[A]]\nuuid = '7876af07-990d-54b4-ab0e-23690620f79a'\n{lines}"));
     let manifest = Manifest::parse(&files.path("Manifest.toml"), &text).unwrap();
     manifest.packages.into_values().next().unwrap()
 }
 
 fn entry_file(files: &Files, lines: &str) -> Option<PathBuf> {
-    let found = files
-        .depots()
-        .entry_file(&package(files, lines), &files.path("stdlib"))?;
+    let found = files.depots().entry_file(&package(files, lines), &files.path("stdlib"))?;
     Some(found.strip_prefix(files.path("")).unwrap().to_owned())
 }
 
@@ -83,25 +72,13 @@ fn installed_packages_are_under_their_slug() {
     let files = Files::new();
     assert_eq!(entry_file(&files, TREE), None);
     let files = files.with("depot2/packages/A/aqsx/src/A.jl", "");
-    assert_eq!(
-        entry_file(&files, TREE),
-        Some("depot2/packages/A/aqsx/src/A.jl".into())
-    );
+    assert_eq!(entry_file(&files, TREE), Some("depot2/packages/A/aqsx/src/A.jl".into()));
     let files = files.with("depot2/packages/A/aqsx3/src/A.jl", "");
-    assert_eq!(
-        entry_file(&files, TREE),
-        Some("depot2/packages/A/aqsx3/src/A.jl".into())
-    );
+    assert_eq!(entry_file(&files, TREE), Some("depot2/packages/A/aqsx3/src/A.jl".into()));
     let files = files.with("depot/packages/A/aqsx3/src/A.jl", "");
-    assert_eq!(
-        entry_file(&files, TREE),
-        Some("depot/packages/A/aqsx3/src/A.jl".into())
-    );
+    assert_eq!(entry_file(&files, TREE), Some("depot/packages/A/aqsx3/src/A.jl".into()));
     let repo = format!("{TREE}\nrepo-url = 'u'\nrepo-subdir = 'sub'");
-    assert_eq!(
-        entry_file(&files, &repo),
-        Some("depot/packages/A/aqsx3/src/A.jl".into())
-    );
+    assert_eq!(entry_file(&files, &repo), Some("depot/packages/A/aqsx3/src/A.jl".into()));
 }
 
 #[test]
@@ -117,36 +94,19 @@ fn a_folder_without_the_package_in_it_is_not_the_package() {
 
 #[test]
 fn standard_libraries_and_paths() {
-    let files = Files::new()
-        .with("stdlib/A/src/A.jl", "")
-        .with("dev/A/src/A.jl", "")
-        .with("dev/lone.jl", "");
+    let files = Files::new().with("stdlib/A/src/A.jl", "").with("dev/A/src/A.jl", "").with("dev/lone.jl", "");
     assert_eq!(entry_file(&files, ""), Some("stdlib/A/src/A.jl".into()));
-    assert_eq!(
-        entry_file(&files, "path = 'dev/A'"),
-        Some("dev/A/src/A.jl".into())
-    );
-    assert_eq!(
-        entry_file(&files, "path = 'dev/lone.jl'"),
-        Some("dev/lone.jl".into())
-    );
+    assert_eq!(entry_file(&files, "path = 'dev/A'"), Some("dev/A/src/A.jl".into()));
+    assert_eq!(entry_file(&files, "path = 'dev/lone.jl'"), Some("dev/lone.jl".into()));
     assert_eq!(entry_file(&files, "path = 'dev/B'"), None);
 }
 
 #[test]
 fn an_entry_file_of_its_own() {
-    let files = Files::new()
-        .with("dev/A/lib/a.jl", "")
-        .with("dev/B/pkg/src/A.jl", "");
+    let files = Files::new().with("dev/A/lib/a.jl", "").with("dev/B/pkg/src/A.jl", "");
     let own = "path = 'dev/A'\nentryfile = 'lib/a.jl'";
     assert_eq!(entry_file(&files, own), Some("dev/A/lib/a.jl".into()));
     let folder = "path = 'dev/B'\nentryfile = 'pkg'";
-    assert_eq!(
-        entry_file(&files, folder),
-        Some("dev/B/pkg/src/A.jl".into())
-    );
-    assert_eq!(
-        entry_file(&files, "path = 'dev/B'\nentryfile = 'gone.jl'"),
-        None
-    );
+    assert_eq!(entry_file(&files, folder), Some("dev/B/pkg/src/A.jl".into()));
+    assert_eq!(entry_file(&files, "path = 'dev/B'\nentryfile = 'gone.jl'"), None);
 }

@@ -31,21 +31,13 @@ impl Files {
     pub fn path(&self, name: &str) -> PathBuf {
         // The system's temporary folder may be behind a link; messages show what was asked for.
         let root = self.0.path().canonicalize().unwrap();
-        if name.is_empty() {
-            root
-        } else {
-            root.join(name)
-        }
+        if name.is_empty() { root } else { root.join(name) }
     }
 
     /// Looks for the project as `julia --project=NAME` does in this folder.
     pub fn find(&self, project: &str, julia: &str) -> Result<ProjectFiles, EnvironmentError> {
         let cwd = self.path("");
-        Search {
-            project: Some(project),
-            ..search(&cwd, &self.depots(), &version(julia))
-        }
-        .run()
+        Search { project: Some(project), ..search(&cwd, &self.depots(), &version(julia)) }.run()
     }
 
     /// The environment in this folder, for Julia 1.12.
@@ -74,9 +66,7 @@ impl Files {
 pub fn fill(content: &str) -> String {
     [("{A}", A), ("{B}", B), ("{C}", C), ("{TREE}", TREE)]
         .iter()
-        .fold(content.to_owned(), |text, (name, value)| {
-            text.replace(name, value)
-        })
+        .fold(content.to_owned(), |text, (name, value)| text.replace(name, value))
 }
 
 pub fn version(text: &str) -> Version {
@@ -85,12 +75,5 @@ pub fn version(text: &str) -> Version {
 
 /// A search from a folder with nothing given.
 pub fn search<'a>(cwd: &'a Path, depots: &'a Depots, julia: &'a Version) -> Search<'a> {
-    Search {
-        project: None,
-        julia_project: None,
-        cwd,
-        home: None,
-        depots,
-        julia,
-    }
+    Search { project: None, julia_project: None, cwd, home: None, depots, julia }
 }

@@ -11,10 +11,7 @@ use crate::files::{Files, search, version};
 fn found(files: &Files, project: &str, julia: &str) -> (PathBuf, Option<PathBuf>) {
     let found = files.find(project, julia).unwrap();
     let relative = |path: PathBuf| path.strip_prefix(files.path("")).unwrap().to_owned();
-    (
-        relative(found.project_file),
-        found.manifest_file.map(relative),
-    )
+    (relative(found.project_file), found.manifest_file.map(relative))
 }
 
 fn pair(project: &str, manifest: &str) -> (PathBuf, Option<PathBuf>) {
@@ -27,17 +24,9 @@ fn refusal(files: &Files, project: &str) -> String {
 
 #[test]
 fn julia_project_comes_before_project() {
-    let files = Files::new()
-        .with("Project.toml", "")
-        .with("JuliaProject.toml", "");
-    assert_eq!(
-        found(&files, ".", "1.12.0"),
-        ("JuliaProject.toml".into(), None)
-    );
-    assert_eq!(
-        found(&files, "Project.toml", "1.12.0"),
-        ("Project.toml".into(), None)
-    );
+    let files = Files::new().with("Project.toml", "").with("JuliaProject.toml", "");
+    assert_eq!(found(&files, ".", "1.12.0"), ("JuliaProject.toml".into(), None));
+    assert_eq!(found(&files, "Project.toml", "1.12.0"), ("Project.toml".into(), None));
 }
 
 #[test]
@@ -51,65 +40,35 @@ fn a_manifest_of_the_julia_in_use_comes_first() {
     for manifest in ["Manifest-v1.11.toml", "JuliaManifest-v1.11.toml"] {
         files = files.with(manifest, "");
         assert_eq!(found(&files, ".", "1.11.2"), pair("Project.toml", manifest));
-        assert_eq!(
-            found(&files, ".", "1.12.0"),
-            pair("Project.toml", "JuliaManifest.toml")
-        );
+        assert_eq!(found(&files, ".", "1.12.0"), pair("Project.toml", "JuliaManifest.toml"));
     }
 }
 
 #[test]
 fn julia_before_1_10_8_knows_no_versioned_manifests() {
-    let files = Files::new()
-        .with("Project.toml", "")
-        .with("Manifest-v1.10.toml", "");
+    let files = Files::new().with("Project.toml", "").with("Manifest-v1.10.toml", "");
     assert_eq!(found(&files, ".", "1.10.7"), ("Project.toml".into(), None));
-    assert_eq!(
-        found(&files, ".", "1.10.8"),
-        pair("Project.toml", "Manifest-v1.10.toml")
-    );
+    assert_eq!(found(&files, ".", "1.10.8"), pair("Project.toml", "Manifest-v1.10.toml"));
 }
 
 #[test]
 fn a_project_may_name_its_manifest() {
-    let files = Files::new()
-        .with("p/Project.toml", "manifest = '../locked/all.toml'")
-        .with("p/Manifest.toml", "");
-    assert_eq!(
-        found(&files, "p", "1.12.0"),
-        pair("p/Project.toml", "p/Manifest.toml")
-    );
+    let files =
+        Files::new().with("p/Project.toml", "manifest = '../locked/all.toml'").with("p/Manifest.toml", "");
+    assert_eq!(found(&files, "p", "1.12.0"), pair("p/Project.toml", "p/Manifest.toml"));
     let files = files.with("locked/all.toml", "");
-    assert_eq!(
-        found(&files, "p", "1.12.0"),
-        pair("p/Project.toml", "locked/all.toml")
-    );
+    assert_eq!(found(&files, "p", "1.12.0"), pair("p/Project.toml", "locked/all.toml"));
 }
 
 #[test]
 fn a_folder_a_file_and_a_path_from_home() {
     let files = Files::new().with("a/b/Project.toml", "");
     for project in ["a/b", "a/b/", "./a/../a/b", "a/b/Project.toml"] {
-        assert_eq!(
-            found(&files, project, "1.12.0").0,
-            PathBuf::from("a/b/Project.toml")
-        );
+        assert_eq!(found(&files, project, "1.12.0").0, PathBuf::from("a/b/Project.toml"));
     }
-    let (cwd, home, depots, julia) = (
-        files.path("a"),
-        files.path(""),
-        files.depots(),
-        version("1.12.0"),
-    );
-    let from_home = Search {
-        project: Some("~/a/b"),
-        home: Some(&home),
-        ..search(&cwd, &depots, &julia)
-    };
-    assert_eq!(
-        from_home.run().unwrap().project_file,
-        files.path("a/b/Project.toml")
-    );
+    let (cwd, home, depots, julia) = (files.path("a"), files.path(""), files.depots(), version("1.12.0"));
+    let from_home = Search { project: Some("~/a/b"), home: Some(&home), ..search(&cwd, &depots, &julia) };
+    assert_eq!(from_home.run().unwrap().project_file, files.path("a/b/Project.toml"));
 }
 
 #[test]
@@ -123,15 +82,10 @@ fn without_a_word_the_project_above_then_the_default_one() {
     let (home, depots, julia) = (files.path("home"), files.depots(), version("1.9.4"));
     let from = |cwd: &str, project: Option<&str>, variable: Option<&str>| {
         let cwd = files.path(cwd);
-        Search {
-            project,
-            julia_project: variable,
-            home: Some(&home),
-            ..search(&cwd, &depots, &julia)
-        }
-        .run()
-        .unwrap()
-        .project_file
+        Search { project, julia_project: variable, home: Some(&home), ..search(&cwd, &depots, &julia) }
+            .run()
+            .unwrap()
+            .project_file
     };
     let own = files.path("home/p/Project.toml");
     let default = files.path("depot2/environments/v1.9/Project.toml");
@@ -144,11 +98,7 @@ fn without_a_word_the_project_above_then_the_default_one() {
     assert_eq!(from("home/p", None, Some("@v1.9")), default);
     assert_eq!(from("home/p", None, Some("")), own);
     assert_eq!(from("home/other", None, Some("../p")), own);
-    assert_eq!(
-        from("home/other", Some("@."), Some("../p")),
-        default,
-        "--project wins"
-    );
+    assert_eq!(from("home/other", Some("@."), Some("../p")), default, "--project wins");
 }
 
 #[test]
@@ -170,53 +120,30 @@ fn named_environments_are_in_the_first_depot_that_has_them() {
 
 #[test]
 fn the_default_environment_is_next_in_the_load_path() {
-    let files = Files::new()
-        .with("p/Project.toml", "")
-        .with("depot/environments/v1.12/Project.toml", "");
+    let files = Files::new().with("p/Project.toml", "").with("depot/environments/v1.12/Project.toml", "");
     let default = files.path("depot/environments/v1.12/Project.toml");
-    assert_eq!(
-        files.find("p", "1.12.0").unwrap().default_project,
-        Some(default)
-    );
+    assert_eq!(files.find("p", "1.12.0").unwrap().default_project, Some(default));
     assert_eq!(files.find("p", "1.11.0").unwrap().default_project, None);
-    assert_eq!(
-        files.find("@v1.12", "1.12.0").unwrap().default_project,
-        None
-    );
+    assert_eq!(files.find("@v1.12", "1.12.0").unwrap().default_project, None);
 }
 
 #[test]
 fn a_workspace_shares_the_manifest_of_the_project_above() {
     let files = Files::new()
-        .with(
-            "Project.toml",
-            "[workspace]\nprojects = ['test', 'lib/a', 'gone']",
-        )
+        .with("Project.toml", "[workspace]\nprojects = ['test', 'lib/a', 'gone']")
         .with("Manifest.toml", "")
         .with("test/Project.toml", "")
         .with("test/Manifest.toml", "")
         .with("lib/a/Project.toml", "[workspace]\nprojects = ['./docs']")
         .with("lib/a/docs/Project.toml", "")
         .with("lib/b/Project.toml", "");
-    assert_eq!(
-        found(&files, "test", "1.12.0"),
-        pair("test/Project.toml", "Manifest.toml")
-    );
-    assert_eq!(
-        found(&files, "lib/a", "1.12.0"),
-        pair("lib/a/Project.toml", "Manifest.toml")
-    );
+    assert_eq!(found(&files, "test", "1.12.0"), pair("test/Project.toml", "Manifest.toml"));
+    assert_eq!(found(&files, "lib/a", "1.12.0"), pair("lib/a/Project.toml", "Manifest.toml"));
     assert_eq!(found(&files, "lib/b", "1.12.0").1, None, "not listed");
-    assert_eq!(
-        found(&files, "test", "1.11.9"),
-        pair("test/Project.toml", "test/Manifest.toml")
-    );
+    assert_eq!(found(&files, "test", "1.11.9"), pair("test/Project.toml", "test/Manifest.toml"));
     let nested = files.find("lib/a/docs", "1.13.0").unwrap();
     assert_eq!(nested.manifest_file, Some(files.path("Manifest.toml")));
-    assert_eq!(
-        nested.workspace,
-        [files.path("lib/a/Project.toml"), files.path("Project.toml")]
-    );
+    assert_eq!(nested.workspace, [files.path("lib/a/Project.toml"), files.path("Project.toml")]);
 }
 
 #[test]
@@ -224,12 +151,8 @@ fn a_workspace_does_not_reach_into_the_home_folder() {
     let files = Files::new()
         .with("Project.toml", "[workspace]\nprojects = ['home/p']")
         .with("home/p/Project.toml", "");
-    let (cwd, home, depots, julia) = (
-        files.path("home/p"),
-        files.path("home"),
-        files.depots(),
-        version("1.12.0"),
-    );
+    let (cwd, home, depots, julia) =
+        (files.path("home/p"), files.path("home"), files.depots(), version("1.12.0"));
     let mut lookup = search(&cwd, &depots, &julia);
     assert_eq!(lookup.run().unwrap().workspace.len(), 1);
     lookup.home = Some(&home);
@@ -239,18 +162,15 @@ fn a_workspace_does_not_reach_into_the_home_folder() {
 #[cfg(unix)]
 #[test]
 fn a_workspace_knows_a_folder_behind_a_link() {
-    let files = Files::new()
-        .with("Project.toml", "[workspace]\nprojects = ['link']")
-        .with("real/Project.toml", "");
+    let files =
+        Files::new().with("Project.toml", "[workspace]\nprojects = ['link']").with("real/Project.toml", "");
     std::os::unix::fs::symlink(files.path("real"), files.path("link")).unwrap();
     assert_eq!(files.find("real", "1.12.0").unwrap().workspace.len(), 1);
 }
 
 #[test]
 fn no_project_is_said_with_the_place() {
-    let files = Files::new()
-        .with("code/x.jl", "")
-        .with("code/Manifest.toml", "");
+    let files = Files::new().with("code/x.jl", "").with("code/Manifest.toml", "");
     for (project, place) in [
         ("code", "DIR/code"),
         ("nowhere", "DIR/nowhere"),
@@ -259,9 +179,7 @@ fn no_project_is_said_with_the_place() {
     ] {
         assert_eq!(
             refusal(&files, project),
-            format!(
-                "{place}: there is no Project.toml here: name a Julia project's folder with --project"
-            )
+            format!("{place}: there is no Project.toml here: name a Julia project's folder with --project")
         );
     }
     assert_eq!(
@@ -281,13 +199,8 @@ fn no_project_is_said_with_the_place() {
 #[test]
 fn a_named_environment_needs_a_depot() {
     let (depots, julia) = (Depots::new(vec![]), version("1.12.0"));
-    let lookup = Search {
-        project: Some("@mine"),
-        ..search(Path::new("/"), &depots, &julia)
-    };
-    let unknown = EnvironmentError::UnknownEnvironment {
-        name: "@mine".into(),
-    };
+    let lookup = Search { project: Some("@mine"), ..search(Path::new("/"), &depots, &julia) };
+    let unknown = EnvironmentError::UnknownEnvironment { name: "@mine".into() };
     assert_eq!(lookup.run(), Err(unknown));
 }
 
@@ -296,10 +209,7 @@ fn a_folder_called_like_a_project_file_is_none() {
     let files = Files::new().with("p/x", "");
     fs::create_dir(files.path("p/JuliaProject.toml")).unwrap();
     let files = files.with("p/Project.toml", "");
-    assert_eq!(
-        found(&files, "p", "1.12.0").0,
-        PathBuf::from("p/Project.toml")
-    );
+    assert_eq!(found(&files, "p", "1.12.0").0, PathBuf::from("p/Project.toml"));
 }
 
 #[test]

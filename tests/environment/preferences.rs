@@ -18,22 +18,14 @@ fn some(text: &str) -> Option<String> {
 fn project(project: &str) -> Files {
     Files::new()
         .with("Project.toml", &format!("{project}\n[deps]\nA = '{{A}}'"))
-        .with(
-            "Manifest.toml",
-            "[[A]]\nuuid = '{A}'\ndeps = ['B']\n[[B]]\nuuid = '{B}'",
-        )
+        .with("Manifest.toml", "[[A]]\nuuid = '{A}'\ndeps = ['B']\n[[B]]\nuuid = '{B}'")
 }
 
 #[test]
 fn the_local_file_is_merged_over_the_projects_table() {
-    let files = project("preferences.A = {x = 1, y = 2, z = 3}").with(
-        "LocalPreferences.toml",
-        "[A]\ny = 20\n__clear__ = ['z']\n[B]\nx = 1",
-    );
-    assert_eq!(
-        of(&files, ".", A),
-        some("__clear__ = [\"z\"]; x = 1; y = 20")
-    );
+    let files = project("preferences.A = {x = 1, y = 2, z = 3}")
+        .with("LocalPreferences.toml", "[A]\ny = 20\n__clear__ = ['z']\n[B]\nx = 1");
+    assert_eq!(of(&files, ".", A), some("__clear__ = [\"z\"]; x = 1; y = 20"));
     assert_eq!(of(&files, ".", B), None, "the project does not name B");
 }
 
@@ -48,9 +40,7 @@ fn the_julia_file_hides_the_other() {
 #[test]
 fn extras_and_weak_dependencies_name_packages_too() {
     for section in ["extras", "weakdeps"] {
-        let files = project(&format!(
-            "preferences.B = {{x = 1}}\n{section} = {{B = '{{B}}'}}"
-        ));
+        let files = project(&format!("preferences.B = {{x = 1}}\n{section} = {{B = '{{B}}'}}"));
         assert_eq!(of(&files, ".", B), some("x = 1"), "{section}");
     }
 }
@@ -75,18 +65,9 @@ fn nearer_environments_win() {
             "[extras]\nA = '{A}'\n[workspace]\nprojects = ['p']\n[preferences.A]\na = 2\nb = 2",
         )
         .with("Manifest.toml", "[[A]]\nuuid = '{A}'")
-        .with(
-            "p/Project.toml",
-            "[deps]\nA = '{A}'\n[preferences.A]\na = 1",
-        )
-        .with(
-            "depot/environments/v1.12/Project.toml",
-            "[deps]\nRenamed = '{A}'",
-        )
-        .with(
-            "depot/environments/v1.12/LocalPreferences.toml",
-            "Renamed = {a = 3, b = 3, c = 3}",
-        );
+        .with("p/Project.toml", "[deps]\nA = '{A}'\n[preferences.A]\na = 1")
+        .with("depot/environments/v1.12/Project.toml", "[deps]\nRenamed = '{A}'")
+        .with("depot/environments/v1.12/LocalPreferences.toml", "Renamed = {a = 3, b = 3, c = 3}");
     assert_eq!(of(&files, "p", A), some("a = 1; b = 2; c = 3"));
 }
 
@@ -99,19 +80,10 @@ fn no_preferences_is_no_entry() {
 #[test]
 fn malformed_preferences() {
     let files = project("preferences.A = 1");
-    assert_eq!(
-        files.complaint(),
-        "DIR/Project.toml: field `preferences.A` is not a table: correct the file"
-    );
+    assert_eq!(files.complaint(), "DIR/Project.toml: field `preferences.A` is not a table: correct the file");
     let files = project("").with("LocalPreferences.toml", "A = 1");
-    assert_eq!(
-        files.complaint(),
-        "DIR/LocalPreferences.toml: field `A` is not a table: correct the file"
-    );
+    assert_eq!(files.complaint(), "DIR/LocalPreferences.toml: field `A` is not a table: correct the file");
     let files = files.with("LocalPreferences.toml", "A =");
     let message = files.complaint();
-    assert!(
-        message.starts_with("DIR/LocalPreferences.toml:1:"),
-        "{message}"
-    );
+    assert!(message.starts_with("DIR/LocalPreferences.toml:1:"), "{message}");
 }

@@ -5,22 +5,17 @@ use jlsys::environment::Package;
 use crate::files::{A, B, C, Files};
 
 fn names(packages: Vec<&Package>) -> Vec<&str> {
-    packages
-        .into_iter()
-        .map(|package| package.name.as_str())
-        .collect()
+    packages.into_iter().map(|package| package.name.as_str()).collect()
 }
 
 /// `A` depends on `B`, `B` on `D` and `E`, and `C` is alone.
 fn graph() -> Files {
-    Files::new()
-        .with("Project.toml", "[deps]\nA = '{A}'\nE = 'eeeeeeee-0000-4000-8000-000000000005'")
-        .with(
-            "Manifest.toml",
-            "[[A]]\nuuid = '{A}'\ndeps = ['B']\n[[B]]\nuuid = '{B}'\ndeps = ['D', 'E']\nweakdeps = ['C']\n\
+    Files::new().with("Project.toml", "[deps]\nA = '{A}'\nE = 'eeeeeeee-0000-4000-8000-000000000005'").with(
+        "Manifest.toml",
+        "[[A]]\nuuid = '{A}'\ndeps = ['B']\n[[B]]\nuuid = '{B}'\ndeps = ['D', 'E']\nweakdeps = ['C']\n\
              [[C]]\nuuid = '{C}'\n[[D]]\nuuid = 'dddddddd-0000-4000-8000-000000000004'\n\
              [[E]]\nuuid = 'eeeeeeee-0000-4000-8000-000000000005'\n",
-        )
+    )
 }
 
 #[test]
@@ -59,11 +54,7 @@ fn a_long_chain_does_not_overflow_the_stack() {
     let length = 50_000;
     let mut manifest = String::new();
     for i in 0..length {
-        let deps = if i + 1 < length {
-            format!("deps = ['P{}']", i + 1)
-        } else {
-            String::new()
-        };
+        let deps = if i + 1 < length { format!("deps = ['P{}']", i + 1) } else { String::new() };
         manifest += &format!("[[P{i}]]\nuuid = '{}'\n{deps}\n", uuid(i));
     }
     let files = Files::new()
@@ -78,10 +69,7 @@ fn a_long_chain_does_not_overflow_the_stack() {
 #[test]
 fn a_project_that_is_a_package() {
     let files = Files::new()
-        .with(
-            "Project.toml",
-            "name = 'C'\nuuid = '{C}'\n[deps]\nA = '{A}'",
-        )
+        .with("Project.toml", "name = 'C'\nuuid = '{C}'\n[deps]\nA = '{A}'")
         .with("Manifest.toml", "[[A]]\nuuid = '{A}'");
     let environment = files.load().unwrap();
     let own = environment.project_package().unwrap();
@@ -112,10 +100,7 @@ fn a_project_without_a_manifest() {
 #[test]
 fn dependencies_that_the_manifest_does_not_have() {
     let files = Files::new()
-        .with(
-            "Project.toml",
-            "[deps]\nA = '{A}'\nRenamed = '{B}'\nC = '{C}'",
-        )
+        .with("Project.toml", "[deps]\nA = '{A}'\nRenamed = '{B}'\nC = '{C}'")
         .with("Manifest.toml", "[[A]]\nuuid = '{A}'\n[[B]]\nuuid = '{B}'");
     assert_eq!(
         files.complaint(),
@@ -136,21 +121,14 @@ fn packages_that_are_not_installed() {
         )
         .with("stdlib/D/src/D.jl", "");
     let environment = files.load().unwrap();
-    let error = environment
-        .check_installed(&files.depots(), &files.path("stdlib"))
-        .unwrap_err();
+    let error = environment.check_installed(&files.depots(), &files.path("stdlib")).unwrap_err();
     assert_eq!(
         files.shown(&error),
         "DIR/Project.toml: not installed in any depot: B (not a standard library of this Julia), C (by path: DIR/dev/C), A 1.2.3: run `julia --project=DIR -e 'using Pkg; Pkg.instantiate()'`"
     );
-    let files = files
-        .with("stdlib/A/src/A.jl", "")
-        .with("Manifest.toml", "[[A]]\nuuid = '{A}'");
+    let files = files.with("stdlib/A/src/A.jl", "").with("Manifest.toml", "[[A]]\nuuid = '{A}'");
     let environment = files.load().unwrap();
-    assert_eq!(
-        environment.check_installed(&files.depots(), &files.path("stdlib")),
-        Ok(())
-    );
+    assert_eq!(environment.check_installed(&files.depots(), &files.path("stdlib")), Ok(()));
 }
 
 #[test]
@@ -158,11 +136,8 @@ fn a_comment_or_the_order_of_entries_changes_nothing() {
     let files = graph();
     let before = files.load().unwrap();
     let text = std::fs::read_to_string(files.path("Manifest.toml")).unwrap();
-    let mut entries: Vec<String> = text
-        .split("[[")
-        .skip(1)
-        .map(|entry| format!("[[{entry}\n# ...\n"))
-        .collect();
+    let mut entries: Vec<String> =
+        text.split("[[").skip(1).map(|entry| format!("[[{entry}\n# ...\n")).collect();
     entries.reverse();
     let files = files.with("Manifest.toml", &entries.concat());
     assert_eq!(files.load().unwrap(), before);

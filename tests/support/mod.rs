@@ -4,6 +4,11 @@
 //! a run share, for an image takes minutes to build.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that cannot do its work fails the test"
+)]
 #![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use all of it")]
 
 use std::fmt::Write;
@@ -48,7 +53,11 @@ enum Place {
 const STDLIB: &[(&str, &str, &[&str])] = &[
     ("DelimitedFiles", "8bb1440f-4735-579b-a4ab-409b98df4dab", &["Mmap"]),
     ("Mmap", "a63ad114-7e13-5084-954f-fe012c677804", &[]),
-    ("Test", "8dfed614-e22c-5e08-85e1-65c5234f0b40", &["Distributed", "InteractiveUtils", "Logging", "Random"]),
+    (
+        "Test",
+        "8dfed614-e22c-5e08-85e1-65c5234f0b40",
+        &["Distributed", "InteractiveUtils", "Logging", "Random"],
+    ),
     ("Distributed", "8ba89e20-285c-5b6f-9357-94700520ee1b", &["Random", "Serialization", "Sockets"]),
     ("InteractiveUtils", "b77e0a4c-d291-57a0-90e8-8db25a27a240", &["Markdown"]),
     ("Markdown", "d6f4376e-aef5-505a-96c1-9c027394607a", &["Base64"]),
@@ -142,7 +151,8 @@ impl Project {
             known.needed |= needed;
             return;
         }
-        let (name, uuid, deps) = STDLIB.iter().find(|entry| entry.0 == name).expect("a known standard library");
+        let (name, uuid, deps) =
+            STDLIB.iter().find(|entry| entry.0 == name).expect("a known standard library");
         self.packages.push(Package {
             uuid: (*uuid).to_owned(),
             deps: deps.iter().map(|dep| (*dep).to_owned()).collect(),
@@ -209,7 +219,8 @@ impl Project {
                     writeln!(manifest, "git-tree-sha1 = \"{}\"", package.tree()).unwrap();
                 }
                 Place::Folder => {
-                    writeln!(manifest, "version = \"{}\"\npath = \"{}\"", package.version, package.name).unwrap();
+                    writeln!(manifest, "version = \"{}\"\npath = \"{}\"", package.version, package.name)
+                        .unwrap();
                 }
             }
             manifest.push('\n');
@@ -247,7 +258,9 @@ impl Project {
             let uuid = self.packages.iter().find(|other| other.name == *dep).map(|other| other.uuid.clone());
             writeln!(project, "{dep} = \"{}\"", uuid.unwrap()).unwrap();
         }
-        project.push_str("\n[extras]\nTest = \"8dfed614-e22c-5e08-85e1-65c5234f0b40\"\n\n[targets]\ntest = [\"Test\"]\n");
+        project.push_str(
+            "\n[extras]\nTest = \"8dfed614-e22c-5e08-85e1-65c5234f0b40\"\n\n[targets]\ntest = [\"Test\"]\n",
+        );
         write_if_new(&folder.join("Project.toml"), &project);
         let module = format!("module {}\n{}\nend\n", package.name, package.source);
         write_if_new(&folder.join(format!("src/{}.jl", package.name)), &module);
@@ -328,7 +341,13 @@ impl Ran {
 
     #[track_caller]
     pub fn expect_status(self, status: i32) -> Self {
-        assert_eq!(self.0.status.code(), Some(status), "stdout: {}\nstderr: {}", self.stdout(), self.stderr());
+        assert_eq!(
+            self.0.status.code(),
+            Some(status),
+            "stdout: {}\nstderr: {}",
+            self.stdout(),
+            self.stderr()
+        );
         self
     }
 
