@@ -37,10 +37,20 @@ pub struct BuildOptions {
 
 /// Builds the image of a project, or finds it.
 pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progress) -> Result<Report, Error> {
-    if let Some(report) = find(prepared, options) {
-        prepared.cache.keep_project(&prepared.environment.project_file, prepared.key, &prepared.overrides)?;
-        return Ok(report);
-    }
+    let report = match find(prepared, options) {
+        Some(report) => report,
+        None => build_or_wait(prepared, options, progress).await?,
+    };
+    prepared.cache.keep_project(&prepared.environment.project_file, prepared.key, &prepared.overrides)?;
+    Ok(report)
+}
+
+/// Builds the image, unless somebody else is at it: then waits, and finds theirs.
+async fn build_or_wait(
+    prepared: &Prepared,
+    options: BuildOptions,
+    progress: &Progress,
+) -> Result<Report, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
     let linker = Linker::find(&prepared.julia)?;
     prepared.cache.prepare()?;
@@ -51,9 +61,7 @@ pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progre
     }
     prepared.cache.forget_failure(&prepared.key);
     let staging = prepared.cache.stage()?;
-    let report = Build::new(prepared, options, progress, staging)?.run(&linker).await?;
-    prepared.cache.keep_project(&prepared.environment.project_file, prepared.key, &prepared.overrides)?;
-    Ok(report)
+    Build::new(prepared, options, progress, staging)?.run(&linker).await
 }
 
 /// Runs the workloads alone. The statements that can be replayed go to the file `output`, if one is named.

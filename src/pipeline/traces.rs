@@ -110,7 +110,7 @@ impl Build<'_> {
         let counts = &totals.counts;
         self.report.statements = StatementCounts {
             traced: counts.lines,
-            kept: counts.kept,
+            kept: counts.kept + counts.for_other_streams,
             dropped: counts.dropped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
             by_package: totals.owners.iter().map(|(owner, n)| (self.owner_name(owner), *n)).collect(),
             ..StatementCounts::default()

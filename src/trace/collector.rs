@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::lines::{Line, Lines};
-use super::{DropReason, Modules, Owner, Statement};
+use super::{DropReason, Modules, Owner, Statement, streams};
 
 /// Merges traces: writes each statement that can be replayed once, as it comes.
 ///
@@ -27,6 +27,8 @@ pub struct TraceCounts {
     pub lines: u64,
     /// Statements that this trace was the first to hold.
     pub kept: u64,
+    /// Statements that were written beside these, about other standard streams than the workloads had.
+    pub for_other_streams: u64,
     /// Statements that were there already, from this trace or another.
     pub duplicates: u64,
     /// How many of the kept did not read back as Julia printed them, and were mended.
@@ -77,6 +79,14 @@ impl<W: Write> Collector<W> {
                     self.out.write_all(statement.text().as_bytes())?;
                     self.out.write_all(b"\n")?;
                     counts.kept += 1;
+                    for other in streams::in_sessions(statement.text()) {
+                        if self.seen.insert(hash(&other)) {
+                            self.out.write_all(other.as_bytes())?;
+                            self.out.write_all(b"\n")?;
+                            counts.for_other_streams += 1;
+                            *self.totals.owners.entry(statement.owner()).or_default() += 1;
+                        }
+                    }
                     counts.repaired += u64::from(statement.repaired());
                     counts.recompiled += u64::from(statement.recompiled());
                     *self.totals.owners.entry(statement.owner()).or_default() += 1;
@@ -102,6 +112,7 @@ impl TraceCounts {
     fn add(&mut self, other: &Self) {
         self.lines += other.lines;
         self.kept += other.kept;
+        self.for_other_streams += other.for_other_streams;
         self.duplicates += other.duplicates;
         self.repaired += other.repaired;
         self.recompiled += other.recompiled;

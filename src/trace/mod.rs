@@ -15,6 +15,7 @@ mod repair;
 mod replay_results;
 mod select;
 mod statement;
+mod streams;
 mod token;
 
 pub use collector::{Collector, Totals, TraceCounts};
