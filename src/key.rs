@@ -64,7 +64,7 @@ pub struct KeyInputs {
 }
 
 /// The present value of [`KeyInputs::statements_format`].
-pub const STATEMENTS_FORMAT: u32 = 1;
+pub const STATEMENTS_FORMAT: u32 = 2;
 
 /// A package as part of the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
