@@ -6,7 +6,8 @@
 //! 1. everything (`full`);
 //! 2. a culprit that is known by name (a package that does not work from the image, a statement whose compilation ends
 //!    the process) is left out, and the rest tried again;
-//! 3. when nobody is named: the packages without statements (`load`). If that works, a statement is to blame, and a binary
+//! 3. when Julia does not start with the image, a package is to blame; see below;
+//! 4. when nobody is named: the packages without statements (`load`). If that works, a statement is to blame, and a binary
 //!    search over the list of owners finds whose. If it does not, a package is to blame, and a binary search over the
 //!    list of packages, dependencies first, finds which. Then the rest is tried again.
 //!
@@ -53,6 +54,9 @@ pub enum Failure<Owner> {
     },
     /// Nobody is named; what happened, as a sentence.
     Unknown(String),
+    /// Julia does not start with the image, as when a package's `__init__` throws there: before Julia can say whose. Some
+    /// package is to blame, and no statement.
+    StartUp(String),
     /// There was not enough memory or time, so that only less work can help.
     TooMuch(String),
     /// No image that can be built from this plan would do.
@@ -156,6 +160,7 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
         } else {
             self.early += 1;
         }
+        let is_start_up = matches!(failure, Failure::StartUp(_));
         match failure {
             Failure::Packages(named) => {
                 let before = self.packages.len();
@@ -176,10 +181,10 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
                 }
                 self.search = Search::All;
             }
-            Failure::Unknown(what) => {
+            Failure::Unknown(what) | Failure::StartUp(what) => {
                 self.last_failure = what;
                 self.search = match self.search {
-                    Search::All if self.owners.is_empty() => self.search_packages(),
+                    Search::All if is_start_up || self.owners.is_empty() => self.search_packages(),
                     Search::All if self.load_works => self.search_owners(),
                     Search::All => Search::Load,
                     Search::Load => self.search_packages(),
@@ -226,7 +231,7 @@ impl<Owner: Ord + Clone> Ladder<Owner> {
     }
 
     fn blame(&self) -> LeftOutReason {
-        LeftOutReason::Breaks(format!("an image with it does not work: {}", self.last_failure))
+        LeftOutReason::Breaks(format!("an image with it does not work ({})", self.last_failure))
     }
 
     fn search_owners(&self) -> Search {
@@ -359,6 +364,18 @@ mod tests {
             assert_eq!(best.packages_out.keys().collect::<Vec<_>>(), [guilty]);
             assert_eq!(best.owners.len(), 2);
         }
+    }
+
+    #[test]
+    fn a_package_that_keeps_julia_from_starting_costs_no_attempt_without_statements() {
+        let packages: Vec<Uuid> = (1..=4).map(package).collect();
+        let (best, attempts) = climb(Ladder::new(packages.clone(), vec!['a', 'b']), |attempt| {
+            let guilty = packages[2];
+            let failure = Failure::StartUp("it did not start".to_owned());
+            if attempt.packages_out.contains_key(&guilty) { Ok(()) } else { Err(failure) }
+        });
+        assert_eq!(best.unwrap().packages_out.keys().collect::<Vec<_>>(), [&packages[2]]);
+        assert_eq!(attempts, 4);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub enum CacheError {
     #[error("no folder for the cache: set JLSYS_CACHE_DIR, JULIA_DEPOT_PATH or HOME")]
     NoFolder,
     /// The folder belongs to somebody else, or others may write to it.
-    #[error("the cache at {} is not used: {reason}", .path.display())]
+    #[error("the cache is not used, since an image is code that will be executed: {reason}: make {} yours alone (chmod 700), or set JLSYS_CACHE_DIR", .path.display())]
     Untrusted {
         /// The folder.
         path: PathBuf,

@@ -106,6 +106,12 @@ impl Build<'_> {
 
         let phase = self.progress.phase("linking");
         let image = folder.join(crate::sysimage::IMAGE_NAME);
+        // The image is about as large as the object. A linker that runs out of room may die without a word (it writes
+        // through a memory map), and what it wrote is gone by then.
+        let size = object.metadata().map_or(0, |metadata| metadata.len());
+        if room_beside(&image).is_some_and(|room| room < size) {
+            return Err(Error::DiskFull(image).into());
+        }
         let finished = linker.link(julia, &object, &image, &log("link")).await.map_err(link_failed)?;
         self.report.saw_memory(finished.peak_memory_bytes);
         let _ = std::fs::remove_file(&object);
@@ -228,7 +234,7 @@ fn verify_failed(error: VerifyError) -> AttemptError {
             )
         }
         VerifyError::OtherCpu { .. } => Failure::Hopeless(what.clone()),
-        VerifyError::DoesNotRun { .. } => Failure::Unknown(what.clone()),
+        VerifyError::DoesNotRun { .. } => Failure::StartUp(what.clone()),
     };
     AttemptError::Failed(Failed { failure, what, wrote_image: true })
 }
@@ -254,7 +260,12 @@ fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: &str) 
 fn disk_is_full(log: &Path) -> bool {
     let said = std::fs::read(log)
         .is_ok_and(|text| String::from_utf8_lossy(&text).contains("No space left on device"));
-    // A linker or LLVM may die without a word; then the disk itself can tell. Nothing that is written is this small.
-    let room = log.parent().and_then(|folder| nix::sys::statvfs::statvfs(folder).ok());
-    said || room.is_some_and(|room| room.blocks_available() * room.fragment_size() < 16 << 20)
+    // LLVM may die without a word; then the disk itself can tell. Nothing that is written is this small.
+    said || room_beside(log).is_some_and(|room| room < 16 << 20)
+}
+
+/// How many bytes can be written to the disk that a file is on.
+fn room_beside(file: &Path) -> Option<u64> {
+    let disk = nix::sys::statvfs::statvfs(file.parent()?).ok()?;
+    Some(disk.blocks_available() * disk.fragment_size())
 }
