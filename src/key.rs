@@ -137,7 +137,10 @@ impl KeyInputs {
             };
             let (name, version) = (package.name.clone(), package.version.clone());
             packages.insert(planned.uuid, KeyPackage { name, version, code, needed: planned.needed });
-            if let Some(table) = environment.preferences.get(&planned.uuid) {
+            // A Julia without preferences compiles the same whatever stands in the file.
+            if julia.differences().has_preferences()
+                && let Some(table) = environment.preferences.get(&planned.uuid)
+            {
                 // A TOML table always has a JSON form; dates become text.
                 preferences.insert(planned.uuid, serde_json::to_value(table).unwrap_or_default());
             }

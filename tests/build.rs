@@ -55,7 +55,7 @@ fn project() -> Project {
         .package(package("Draft", "using Tables\ndraft() = 1").depends_on("Tables").by_path())
         .package(package("Own", "answer() = 42\nwhat(x) = \"it is $x\"").by_path())
         .settings("include = [\"Own\"]\n\n[workloads]\nskip-tests = [\"DelimitedFiles\"]\n")
-        .file("precompile.jl", "using Own; println(Own.what(Own.answer()))")
+        .file("precompile.jl", SCRIPT)
         .write()
 }
 
@@ -73,6 +73,12 @@ fn with_own_cache(project: Project) -> Project {
     assert!(status.success());
     project
 }
+
+/// A script that is a workload.
+const SCRIPT: &str = "using Own, Tables
+    println(Own.what(Own.answer()))
+    show(stdout, \"text/plain\", Tables.parse_table(\"n\\n1.5\\n\"))
+    println(2.5, \" is a number\")";
 
 /// Runs a program that no workload has in it.
 const PROGRAM: &str = "using Tables, Own
