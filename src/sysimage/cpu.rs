@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +94,9 @@ pub struct HostCpu(String);
 impl HostCpu {
     /// Asks the CPU itself; microseconds, so that the hot path can.
     pub fn detect() -> Self {
-        Self(describe())
+        // In a virtual machine each question is a trap into the hypervisor, so they are asked once.
+        static HERE: OnceLock<HostCpu> = OnceLock::new();
+        HERE.get_or_init(|| Self(describe())).clone()
     }
 }
 
@@ -114,8 +117,8 @@ fn describe() -> String {
     });
     let vendor =
         cpu.get_vendor_info().map_or_else(|| "x86_64".to_owned(), |vendor| vendor.as_str().to_owned());
-    // The leaves that tell features (Intel's manual, volume 2A, CPUID), without those of their bits that differ between
-    // the cores of one machine or with its load: leaf 1's EBX has the core's number, and 7's EDX is kept whole.
+    // The leaves that tell features (Intel's manual, volume 2A, CPUID). Leaf 1's EBX stays out: it has the number of the core
+    // that was asked.
     let (one, seven, seven_one) = (reader.cpuid1(1), reader.cpuid2(7, 0), reader.cpuid2(7, 1));
     let extended = reader.cpuid1(0x8000_0001);
     let features =
