@@ -83,9 +83,9 @@ pub struct PlanArgs {
     pub time_limit: Option<u64>,
 }
 
-/// `jlsys build`.
+/// What commands that run workloads have in common.
 #[derive(Debug, Args)]
-pub struct BuildArgs {
+pub struct WorkArgs {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -95,6 +95,14 @@ pub struct BuildArgs {
     /// How many workloads to run at once (by default as many as cores and memory allow)
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
+}
+
+/// `jlsys build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// What to work on, and how.
+    #[command(flatten)]
+    pub work: WorkArgs,
     /// Try again what did not work, or not in full, before
     #[arg(long)]
     pub retry: bool,
@@ -147,15 +155,9 @@ pub struct PathArgs {
 /// `jlsys trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
+    /// What to work on, and how.
     #[command(flatten)]
-    target: TargetArgs,
-    #[command(flatten)]
-    plan: PlanArgs,
-    #[command(flatten)]
-    verbosity: VerbosityArgs,
-    /// How many workloads to run at once (by default as many as cores and memory allow)
-    #[arg(long, short, value_name = "N")]
-    pub jobs: Option<std::num::NonZeroUsize>,
+    pub work: WorkArgs,
     /// Write the statements that can be replayed to this file
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -164,19 +166,7 @@ pub struct TraceArgs {
     pub json: bool,
 }
 
-impl BuildArgs {
-    /// Which project is meant, and with which flags.
-    pub fn request(&self) -> Request {
-        self.target.request(self.plan.overrides(), false)
-    }
-
-    /// How much is said.
-    pub fn verbosity(&self) -> Verbosity {
-        self.verbosity.verbosity()
-    }
-}
-
-impl TraceArgs {
+impl WorkArgs {
     /// Which project is meant, and with which flags.
     pub fn request(&self) -> Request {
         self.target.request(self.plan.overrides(), false)

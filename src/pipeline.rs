@@ -17,7 +17,7 @@ use crate::trace::{LoadedModule, Modules, Owner};
 mod attempt;
 mod traces;
 
-use attempt::Made;
+use attempt::{AttemptError, Made};
 use traces::Statements;
 
 /// How long Julia may take to write an image. Minutes are normal, and with several CPU targets and hundreds of packages
@@ -155,16 +155,17 @@ impl<'a> Build<'a> {
         let mut number = 0;
         while let Some(attempt) = ladder.next() {
             number += 1;
-            match self.attempt(number, plan, &attempt, statements, linker).await? {
+            match self.attempt(number, plan, &attempt, statements, linker).await {
                 Ok(made) => {
                     ladder.worked();
                     best = Some((attempt, made));
                 }
-                Err(failed) => {
+                Err(AttemptError::Fatal(error)) => return Err(error),
+                Err(AttemptError::Failed(failed)) => {
                     // The whole of it, with the path that its log will have, is said at the end.
                     let what = failed.what.split("; its output is in").next().unwrap_or_default();
                     self.progress.say(&format!("  that did not work: {what}"));
-                    self.report.warnings.push(failed.what.clone());
+                    self.report.warnings.push(failed.what);
                     let environment = &self.prepared.environment;
                     ladder.failed(failed.failure, failed.wrote_image, |uuid| {
                         let name = environment.package(uuid).map_or_else(String::new, |p| p.name.clone());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, ProjectRecord};
 use crate::config::{Overrides, Settings};
-use crate::environment::{DepotSettings, Depots, Environment, Package, Search};
+use crate::environment::{DepotSettings, Depots, Environment, Search};
 use crate::error::Error;
 use crate::julia::{self, JuliaInstall, Version, Wish};
 use crate::key::{Key, KeyInputs};
@@ -86,11 +86,6 @@ impl Prepared {
         Ok(Self { cache, julia, environment, depots, settings, plan, inputs, key, last_built, overrides })
     }
 
-    /// Where a package is installed.
-    pub fn package_dir(&self, package: &Package) -> Option<PathBuf> {
-        self.depots.package_dir(package, &self.julia.facts.stdlib)
-    }
-
     /// Whether the manifest was made by another Julia than this, in words.
     pub fn version_warning(&self) -> Option<String> {
         let made_with = self.environment.manifest.julia_version.as_ref()?;
@@ -138,12 +133,6 @@ impl<'a> Surroundings<'a> {
         let variable = std::env::var_os("JLSYS_CACHE_DIR").map(PathBuf::from);
         Ok(Cache::locate(variable, depots.paths().first().map(PathBuf::as_path))?)
     }
-}
-
-/// The cache that this user's variables name.
-pub fn locate_cache() -> Result<Cache, Error> {
-    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
-    Surroundings::read(&directory).cache()
 }
 
 /// The Julia to use; asks it what it is, unless the cache knows.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, trust};
+use super::{FORMAT, REPORT, read_json, trust};
 use crate::file::{Sha256Digest, Stamp};
 use crate::key::{Key, KeyInputs};
 use crate::report::{Report, Tier};
@@ -59,7 +59,6 @@ pub enum Unusable {
 
 const HEADER: &str = "entry.json";
 const KEY_INPUTS: &str = "key.json";
-const REPORT: &str = "report.json";
 
 impl Entry {
     /// Opens the entry in `folder` and checks, by a few `stat`s, that its image is the one that was committed.
@@ -140,8 +139,4 @@ impl Entry {
         std::fs::write(folder.join(REPORT), serde_json::to_vec_pretty(report)?)?;
         std::fs::write(folder.join(HEADER), serde_json::to_vec_pretty(header)?)
     }
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<T> {
-    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }

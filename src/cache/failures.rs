@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Cache, CacheError, Staging};
+use super::{Cache, CacheError, REPORT, Staging, read_json};
 use crate::key::Key;
 use crate::report::{Report, SCHEMA};
-
-const REPORT: &str = "report.json";
 
 impl Cache {
     fn failure_folder(&self, key: &Key) -> PathBuf {
@@ -15,8 +13,7 @@ impl Cache {
 
     /// The report of the build of `key` that came to nothing, if there was one.
     pub fn failure(&self, key: &Key) -> Option<Report> {
-        let text = std::fs::read(self.failure_folder(key).join(REPORT)).ok()?;
-        let report: Report = serde_json::from_slice(&text).ok()?;
+        let report: Report = read_json(&self.failure_folder(key).join(REPORT)).ok()?;
         (report.schema == SCHEMA).then_some(report)
     }
 

@@ -29,10 +29,16 @@ pub use project::ProjectRecord;
 pub use staging::Staging;
 pub use verdict::Verdict;
 
+use serde::de::DeserializeOwned;
+
+use crate::file::Sha256Digest;
 use crate::key::Key;
 
 /// The version of the cache's format. Entries of another version are left alone: never read, never removed.
 pub const FORMAT: u32 = 1;
+
+/// The name of a build's report, in an entry and in a failure.
+const REPORT: &str = "report.json";
 
 /// The cache folder. It need not exist.
 #[derive(Debug, Clone)]
@@ -75,11 +81,6 @@ impl Cache {
         Ok(Self { root })
     }
 
-    /// The folder.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     fn folder(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
@@ -104,22 +105,21 @@ impl Cache {
     pub fn entry(&self, key: &Key) -> Result<Entry, Unusable> {
         Entry::open(self.entry_folder(key))
     }
-
-    /// Removes an entry that turned out to be of no use, so that another can be built in its place.
-    pub fn remove(&self, key: &Key) -> Result<(), CacheError> {
-        let folder = self.entry_folder(key);
-        match std::fs::remove_dir_all(&folder) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(CacheError::Write { path: folder, source })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 fn create_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// The file name for what is known about something with a long or unsafe name of its own, such as a path.
+fn file_name_for(subject: impl AsRef<[u8]>) -> String {
+    let digits = Sha256Digest::of(subject).to_string();
+    format!("{}.json", &digits[..32])
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }
 
 /// Writes a small file so that a reader sees the old content or the new, never a part.

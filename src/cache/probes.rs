@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, FORMAT, trust, write_atomically};
+use super::{Cache, FORMAT, file_name_for, read_json, trust, write_atomically};
 use crate::file::{Sha256Digest, Stamp};
 use crate::julia::{Driver, Facts, JuliaInstall};
 
@@ -23,15 +23,13 @@ struct ProbeRecord {
 
 impl Cache {
     fn probe_path(&self, command: &Path) -> PathBuf {
-        let name = Sha256Digest::of(command.as_os_str().as_encoded_bytes()).to_string();
-        self.folder("probes").join(format!("{}.json", &name[..32]))
+        self.folder("probes").join(file_name_for(command.as_os_str().as_encoded_bytes()))
     }
 
     /// What the Julia at `command` said when it was asked, if it is still the same files.
     pub fn probed(&self, command: &Path) -> Option<JuliaInstall> {
         let path = self.probe_path(command);
-        let text = std::fs::read(&path).ok()?;
-        let record: ProbeRecord = serde_json::from_slice(&text).ok()?;
+        let record: ProbeRecord = read_json(&path).ok()?;
         let is_current = record.format == FORMAT
             && record.driver == Sha256Digest::of(Driver::PROBE.text)
             && record.command == command

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, CacheError, FORMAT, write_atomically};
+use super::{Cache, CacheError, FORMAT, file_name_for, read_json, write_atomically};
 use crate::config::Overrides;
-use crate::file::Sha256Digest;
 use crate::key::Key;
 
 /// How a project was last built. It lets `run` find what `build` made when flags had a say, and `status` say what
@@ -24,14 +23,12 @@ pub struct ProjectRecord {
 
 impl Cache {
     fn project_path(&self, project_file: &Path) -> PathBuf {
-        let name = Sha256Digest::of(project_file.as_os_str().as_encoded_bytes()).to_string();
-        self.folder("projects").join(format!("{}.json", &name[..32]))
+        self.folder("projects").join(file_name_for(project_file.as_os_str().as_encoded_bytes()))
     }
 
     /// How the project was last built, if it was.
     pub fn project(&self, project_file: &Path) -> Option<ProjectRecord> {
-        let text = std::fs::read(self.project_path(project_file)).ok()?;
-        let record: ProjectRecord = serde_json::from_slice(&text).ok()?;
+        let record: ProjectRecord = read_json(&self.project_path(project_file)).ok()?;
         (record.format == FORMAT && record.project_file == project_file).then_some(record)
     }
 

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, create_private, write_atomically};
-use crate::file::Sha256Digest;
+use super::{Entry, create_private, file_name_for, read_json, write_atomically};
 use crate::sysimage::HostCpu;
 
 /// What trying an image on a CPU showed.
@@ -19,8 +18,7 @@ pub struct Verdict {
 
 impl Entry {
     fn verdict_path(&self, cpu: &HostCpu) -> PathBuf {
-        let name = Sha256Digest::of(cpu.to_string()).to_string();
-        self.folder().join("cpus").join(format!("{}.json", &name[..32]))
+        self.folder().join("cpus").join(file_name_for(cpu.to_string()))
     }
 
     /// Whether the image runs on `cpu`, where that is known.
@@ -28,8 +26,7 @@ impl Entry {
         if self.header.tried_on == *cpu {
             return Some(true);
         }
-        let text = std::fs::read(self.verdict_path(cpu)).ok()?;
-        let verdict: Verdict = serde_json::from_slice(&text).ok()?;
+        let verdict: Verdict = read_json(&self.verdict_path(cpu)).ok()?;
         (verdict.cpu == *cpu).then_some(verdict.works)
     }
 

@@ -11,13 +11,13 @@ use crate::progress::{Progress, Verbosity};
 use crate::report::{BuildOutcome, Report, Tier};
 
 pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
-    let prepared = Prepared::new(&args.request())?;
-    let progress = Progress::new(args.verbosity());
-    let options = BuildOptions { jobs: args.jobs.map(Into::into), retry: args.retry, force: args.force };
+    let prepared = Prepared::new(&args.work.request())?;
+    let progress = Progress::new(args.work.verbosity());
+    let options = BuildOptions { jobs: args.work.jobs.map(Into::into), retry: args.retry, force: args.force };
     let build = pipeline::build(&prepared, options, &progress);
     let report =
         process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
-    if args.verbosity() > Verbosity::Quiet {
+    if args.work.verbosity() > Verbosity::Quiet {
         summarise(&report, &progress);
     }
     if args.json {

@@ -28,14 +28,10 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
     }
     let mut command = Command::new(&start.julia);
     if let Some(image) = start.image {
-        let mut option = OsString::from("--sysimage=");
-        option.push(image);
-        command = command.arg(option);
+        command = command.option("--sysimage=", image);
     }
     if let Some(project) = start.project.filter(|_| julia_args.project.is_none()) {
-        let mut option = OsString::from("--project=");
-        option.push(project);
-        command = command.arg(option);
+        command = command.option("--project=", project);
     }
     let command = command.args(&args.args);
     let source = process::replace_with(&command);

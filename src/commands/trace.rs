@@ -11,9 +11,9 @@ use crate::progress::Progress;
 use crate::report::StatementCounts;
 
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
-    let prepared = Prepared::new(&args.request())?;
-    let progress = Progress::new(args.verbosity());
-    let options = BuildOptions { jobs: args.jobs.map(Into::into), ..BuildOptions::default() };
+    let prepared = Prepared::new(&args.work.request())?;
+    let progress = Progress::new(args.work.verbosity());
+    let options = BuildOptions { jobs: args.work.jobs.map(Into::into), ..BuildOptions::default() };
     let trace = pipeline::trace(&prepared, options, args.output.as_deref(), &progress);
     let report =
         process::block_on_interruptible(trace).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;

@@ -25,7 +25,7 @@ pub(super) fn resolve(base: &Path, path: &Path) -> PathBuf {
 }
 
 /// `~` and `~/…` with the home folder, as `expanduser`.
-pub(super) fn expand_home(path: &Path, home: Option<&Path>) -> PathBuf {
+pub(crate) fn expand_home(path: &Path, home: Option<&Path>) -> PathBuf {
     match (path.strip_prefix("~"), home) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),

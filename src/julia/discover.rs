@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::juliaup::{self, Channel};
+use crate::environment::expand_home;
 use crate::process::{find_on_path, is_executable};
 
 /// Which Julia is wanted.
@@ -65,17 +66,10 @@ pub fn discover(wish: Wish<'_>) -> Result<PathBuf, DiscoverError> {
 
 fn named(wish: &str, source_name: &'static str) -> Result<PathBuf, DiscoverError> {
     let found = if wish.contains('/') {
-        let path = expand_home(wish);
+        let path = expand_home(Path::new(wish), std::env::home_dir().as_deref());
         std::path::absolute(&path).ok().filter(|path| is_executable(path))
     } else {
         find_on_path(OsStr::new(wish))
     };
     found.ok_or_else(|| DiscoverError::NotThere { wish: wish.to_owned(), source_name })
-}
-
-fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(path),
-    }
 }

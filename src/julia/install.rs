@@ -66,11 +66,9 @@ impl JuliaInstall {
     /// A command that starts this Julia for work of jlsys's own: no startup file, no history, no colours,
     /// and none of the variables that would make it another Julia than the one that was asked for.
     pub fn command(&self, project: &Path) -> Command {
-        let mut project_argument = std::ffi::OsString::from("--project=");
-        project_argument.push(project);
         Command::new(&self.command)
             .args(["--startup-file=no", "--history-file=no", "--color=no"])
-            .arg(project_argument)
+            .option("--project=", project)
             .env_remove("JULIA_PROJECT")
             .env_remove("JULIA_LOAD_PATH")
             .env_remove("JULIA_NUM_THREADS")

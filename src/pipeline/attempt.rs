@@ -39,7 +39,7 @@ pub(super) struct Failed {
 }
 
 impl Build<'_> {
-    /// Tries to build an image with what `attempt` says. The outer error ends the build: no smaller plan would help.
+    /// Tries to build an image with what `attempt` says.
     pub(super) async fn attempt(
         &mut self,
         number: u32,
@@ -47,7 +47,7 @@ impl Build<'_> {
         attempt: &fallback::Attempt<Owner>,
         all: &Statements,
         linker: &Linker,
-    ) -> Result<Result<Made, Failed>, Error> {
+    ) -> Result<Made, AttemptError> {
         let folder = self.staging.work().join(format!("attempt-{number}"));
         std::fs::create_dir(&folder).map_err(Error::file(&folder))?;
         let plan = plan.without(&attempt.packages_out);
@@ -57,11 +57,7 @@ impl Build<'_> {
         let made = self.make(number, &folder, &plan, &statements, given, linker).await;
         // An object has the size of an image; the next attempt needs the room.
         let _ = std::fs::remove_dir_all(&folder);
-        match made {
-            Ok(replay) => Ok(Ok(Made { plan, statements: given, replay })),
-            Err(AttemptError::Fatal(error)) => Err(error),
-            Err(AttemptError::Failed(failed)) => Ok(Err(failed)),
-        }
+        Ok(Made { plan, statements: given, replay: made? })
     }
 
     async fn make(
@@ -130,9 +126,11 @@ impl Build<'_> {
     }
 }
 
-/// Why an attempt ended: for good, or for the ladder to go on.
-enum AttemptError {
+/// Why an attempt came to nothing.
+pub(super) enum AttemptError {
+    /// No smaller plan would help: the build ends.
     Fatal(Error),
+    /// The ladder goes on.
     Failed(Failed),
 }
 

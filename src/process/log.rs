@@ -10,13 +10,19 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 /// prints a gigabyte does not fill the disk.
 pub const LOG_LIMIT: u64 = 16 << 20;
 
-/// What a Julia that ended with an error says about it: the rest of the first line that begins with `ERROR: `, without the
-/// names of the errors that only say where it was loaded from. Empty when there is none.
+/// The error in a line that begins with `ERROR: `, as Julia prints one that nobody caught: without the names of the errors
+/// that only say where it was loaded from, and not too long for a sentence.
+pub fn error_in_line(line: &str) -> Option<String> {
+    let error = line.strip_prefix("ERROR: ")?;
+    let error = error.trim_start_matches("LoadError: ").trim_start_matches("InitError: ");
+    Some(error.chars().take(300).collect())
+}
+
+/// What a Julia that ended with an error says about it: the first error in its log. Empty when there is none.
 pub fn julia_error(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let error = text.lines().find_map(|line| line.strip_prefix("ERROR: ")).unwrap_or_default();
-    error.trim_start_matches("LoadError: ").trim_start_matches("InitError: ").chars().take(300).collect()
+    text.lines().find_map(error_in_line).unwrap_or_default()
 }
 
 /// Whether a process says in its log that a limit on memory was reached, in the words of Julia, LLVM, or the C and C++

@@ -22,7 +22,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 pub use exec::replace_with;
-pub use log::{LOG_LIMIT, julia_error, says_out_of_memory};
+pub use log::{LOG_LIMIT, error_in_line, julia_error, says_out_of_memory};
 
 /// A command that is yet to run: arguments are passed one by one, no shell takes part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,6 +47,13 @@ impl Command {
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
         self
+    }
+
+    /// Appends an option whose value is joined to it, such as `--project=` and a path.
+    pub fn option(self, option: &str, value: impl AsRef<OsStr>) -> Self {
+        let mut argument = OsString::from(option);
+        argument.push(value);
+        self.arg(argument)
     }
 
     /// Appends several arguments.

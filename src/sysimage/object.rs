@@ -113,18 +113,14 @@ pub async fn write_object(
     write_packages(&packages, plan.packages.iter().map(|package| (package.uuid, package.name.as_str())))?;
 
     let differences = inputs.julia.differences();
-    let mut output_option = std::ffi::OsString::from("--output-o=");
-    output_option.push(object);
-    let mut base_option = std::ffi::OsString::from("--sysimage=");
-    base_option.push(&inputs.julia.facts.base_image);
     let command = inputs
         .julia
         .command(inputs.project_file)
-        .arg(base_option)
+        .option("--sysimage=", &inputs.julia.facts.base_image)
         .arg(format!("--cpu-target={}", plan.cpu_target.argument(&inputs.julia.facts.arch)))
         .args(&plan.julia_args)
         .args(differences.object_arguments())
-        .arg(output_option)
+        .option("--output-o=", object)
         .arg(Driver::OBJECT.path_in(inputs.drivers))
         .arg(inputs.project_file)
         .args([&packages, &inputs.statements.to_owned(), &loaded, &replayed])

@@ -70,11 +70,9 @@ pub async fn verify(
     // What the stock image has is in every image, at Julia's own version, and with origins as of where Julia was built.
     let added = plan.packages.iter().filter(|package| !julia.has_base_module(package.uuid));
     write_packages(&packages, added.map(|package| (package.uuid, package.name.as_str())))?;
-    let mut option = std::ffi::OsString::from("--sysimage=");
-    option.push(image);
     let command = julia
         .command(project_file)
-        .arg(option)
+        .option("--sysimage=", image)
         .arg(Driver::VERIFY.path_in(drivers))
         .args([&packages, &results]);
     let finished = process::run(&command, Some(PATIENCE), log).await?;
@@ -97,9 +95,7 @@ pub async fn verify(
 /// Whether Julia starts with `image` on this machine.
 pub async fn starts(julia: &JuliaInstall, image: &Path) -> bool {
     let Ok(folder) = tempfile::tempdir() else { return false };
-    let mut option = std::ffi::OsString::from("--sysimage=");
-    option.push(image);
-    let command = julia.command(folder.path()).arg(option).args(["-e", "exit(0)"]);
+    let command = julia.command(folder.path()).option("--sysimage=", image).args(["-e", "exit(0)"]);
     let finished = process::run(&command, Some(PATIENCE), &folder.path().join("log")).await;
     finished.is_ok_and(|finished| finished.ending.is_success())
 }

@@ -53,11 +53,8 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         let remaining = packages.iter().filter(|package| !failed.contains_key(&package.uuid));
         write_packages(&list, remaining.map(|package| (package.uuid, package.name.as_str())))
             .map_err(LoadError::List)?;
-        let mut option = std::ffi::OsString::from("--trace-compile=");
-        option.push(&trace);
-        let command = runner.julia.command(runner.project_file);
-        let command =
-            command.arg(option).arg(Driver::LOAD.path_in(runner.drivers)).arg(&list).arg(&results_file);
+        let load = Driver::LOAD.path_in(runner.drivers);
+        let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file);
         let finished = process::run(&command, Some(runner.time_limit), &log).await?;
         let results = PackageResults::read(&results_file);
         ran.outcome = finished.ending.into();
@@ -92,10 +89,7 @@ fn precompile_error(log: &str, name: &str) -> Option<String> {
     let (before, _) = log.split_once(&format!("[jlsys: {name} does not load: Failed to precompile"))?;
     // What was said about the package before this one is behind a line of the same kind.
     let own = before.rsplit_once("[jlsys: ").map_or(before, |(_, own)| own);
-    let errors = own.lines().filter_map(|line| line.strip_prefix("ERROR: "));
-    let mut error =
-        errors.map(|error| error.trim_start_matches("LoadError: ").trim_start_matches("InitError: "));
-    error.next_back().map(|error| error.chars().take(300).collect())
+    own.lines().rev().find_map(process::error_in_line)
 }
 
 #[cfg(test)]

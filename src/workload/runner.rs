@@ -162,10 +162,9 @@ impl Runner<'_> {
         self.traced(trace).arg(&script.path).directory(folder)
     }
 
-    fn traced(&self, trace: &Path) -> Command {
-        let mut option = std::ffi::OsString::from("--trace-compile=");
-        option.push(trace);
-        self.julia.command(self.project_file).arg(option)
+    /// A Julia in the project that traces what it compiles.
+    pub(super) fn traced(&self, trace: &Path) -> Command {
+        self.julia.command(self.project_file).option("--trace-compile=", trace)
     }
 }
 
