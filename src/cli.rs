@@ -1,9 +1,13 @@
 //! The command line.
 
+mod cache;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use cache::{CacheCommand, GcArgs, ListArgs, RmArgs, ShowArgs, VerifyArgs};
 
 use crate::config::Overrides;
 use crate::prepare::Request;
@@ -35,6 +39,9 @@ pub enum Command {
     Path(PathArgs),
     /// Run the workloads alone and show what they compile
     Trace(TraceArgs),
+    /// See, check and bound what is cached
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,15 @@ pub struct Settings {
     pub julia_args: Vec<String>,
     /// The workloads.
     pub workloads: WorkloadSettings,
+    /// The cache.
+    pub cache: CacheSettings,
+}
+
+/// What the cache may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// The size of all images together, in bytes; older ones are removed after a build.
+    pub max_size: Option<u64>,
 }
 
 /// Which code is run to see what gets compiled.
@@ -111,6 +121,13 @@ struct File {
     cpu_target: Option<CpuTarget>,
     julia_args: Vec<String>,
     workloads: WorkloadTable,
+    cache: CacheTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct CacheTable {
+    max_size: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -162,6 +179,12 @@ impl Settings {
                 })?
             }
         };
+        let max_size = content.cache.max_size.map(|text| {
+            text.parse().map(|size: ByteSize| size.as_u64()).map_err(|_| ConfigError::Invalid {
+                place: file.display().to_string(),
+                problem: format!("cache.max-size is \"{text}\"; write a size such as \"20G\""),
+            })
+        });
         let mut settings = Self {
             include: content.include,
             exclude: content.exclude,
@@ -173,6 +196,7 @@ impl Settings {
                 skip_tests: content.workloads.skip_tests,
                 time_limit,
             },
+            cache: CacheSettings { max_size: max_size.transpose()? },
         };
         settings.apply(overrides);
         Ok(settings)

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cache::CacheError;
+use crate::cache::{CacheError, LookupError};
 use crate::config::ConfigError;
 use crate::environment::EnvironmentError;
 use crate::julia::{DiscoverError, ProbeError};
@@ -41,6 +41,9 @@ pub enum Error {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// No image is called that.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// There is nothing to link images with.
     #[error(transparent)]
     Link(#[from] LinkError),

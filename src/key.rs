@@ -59,6 +59,8 @@ pub struct KeyInputs {
     pub time_limit: f64,
     /// What jlsys's own drivers say.
     pub drivers: Sha256Digest,
+    /// The version of the cache's format: what another version of jlsys wrote has another key.
+    pub cache_format: u32,
     /// How jlsys cleans statements; raised when the same trace would give another image.
     pub statements_format: u32,
 }
@@ -157,6 +159,7 @@ impl KeyInputs {
             workloads,
             time_limit: time_limit.as_secs_f64(),
             drivers: Driver::digest_of_all(),
+            cache_format: crate::cache::FORMAT,
             statements_format: STATEMENTS_FORMAT,
         })
     }

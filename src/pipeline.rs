@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cache::{BuildLock, Staging};
+use crate::cache::{BuildLock, Limits, Staging};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::julia::Driver;
@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
-use crate::sysimage::Linker;
+use crate::sysimage::{HostCpu, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
 
 mod attempt;
@@ -37,12 +37,43 @@ pub struct BuildOptions {
 
 /// Builds the image of a project, or finds it.
 pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progress) -> Result<Report, Error> {
-    let report = match find(prepared, options) {
+    let mut report = match find(prepared, options) {
         Some(report) => report,
         None => build_or_wait(prepared, options, progress).await?,
     };
-    prepared.cache.keep_project(&prepared.environment.project_file, prepared.key, &prepared.overrides)?;
+    let project_file = &prepared.environment.project_file;
+    let kept = prepared.cache.keep_project(project_file, prepared.key, &prepared.overrides);
+    if report.outcome == BuildOutcome::Hit {
+        // An image in a cache that is only read is as good as another.
+        if let Err(error) = kept
+            && prepared.overrides_matter()
+        {
+            report.warnings.push(format!("`jlsys run` will not know of the flags: {error}"));
+        }
+    } else {
+        kept?;
+    }
+    if report.outcome == BuildOutcome::Built {
+        keep_within(prepared, progress);
+    }
     Ok(report)
+}
+
+/// Applies the limit on the cache's size that the project's settings have.
+fn keep_within(prepared: &Prepared, progress: &Progress) {
+    let max_size = prepared.settings.cache.max_size;
+    if max_size.is_none() {
+        return;
+    }
+    let mut collection = prepared.cache.over(Limits { max_size, ..Limits::default() });
+    prepared.cache.collect(&mut collection);
+    for over in &collection.going {
+        progress.say(&format!(
+            "removed image {} from the cache: {}",
+            over.entry.header.key.short(),
+            over.reason
+        ));
+    }
 }
 
 /// Builds the image, unless somebody else is at it: then waits, and finds theirs.
@@ -97,6 +128,7 @@ fn find(prepared: &Prepared, options: BuildOptions) -> Option<Report> {
         }
         let mut report = entry.report().ok()?;
         report.outcome = BuildOutcome::Hit;
+        entry.note_use();
         return Some(report);
     }
     let mut report = prepared.cache.failure(&prepared.key).filter(|_| !options.retry)?;
@@ -196,7 +228,8 @@ impl<'a> Build<'a> {
         self.report.statements.rejected = made.replay.rejected;
         self.report.statements.left_out = self.report.statements.kept - made.statements;
         self.warn_of_left_out(&made.plan);
-        self.staging.commit(&self.prepared.cache, &self.prepared.inputs, &mut self.report)?;
+        let (cache, inputs) = (&self.prepared.cache, &self.prepared.inputs);
+        self.staging.commit(cache, inputs, &mut self.report, Some(HostCpu::detect()))?;
         Ok(self.report)
     }
 

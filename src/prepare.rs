@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cache::{Cache, ProjectRecord};
+use crate::cache::{Cache, CacheVariables, ProjectRecord};
 use crate::config::{Overrides, Settings};
 use crate::environment::{DepotSettings, Depots, Environment, Search};
 use crate::error::Error;
@@ -86,6 +86,13 @@ impl Prepared {
         Ok(Self { cache, julia, environment, depots, settings, plan, inputs, key, last_built, overrides })
     }
 
+    /// Whether other commands would make another plan if they did not know what was decided outside of `jlsys.toml`.
+    pub fn overrides_matter(&self) -> bool {
+        self.last_built.as_ref().is_none_or(|record| record.overrides != self.overrides)
+            && self.overrides
+                != Overrides { found_cpu_target: Some(CpuTarget::chosen_here()), ..Overrides::default() }
+    }
+
     /// Whether the manifest was made by another Julia than this, in words.
     pub fn version_warning(&self) -> Option<String> {
         let made_with = self.environment.manifest.julia_version.as_ref()?;
@@ -97,6 +104,12 @@ impl Prepared {
             )
         })
     }
+}
+
+/// The cache, for commands that need no project.
+pub fn locate_cache() -> Result<Cache, Error> {
+    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
+    Surroundings::read(&directory).cache()
 }
 
 /// The variables that decide where things are.
@@ -130,8 +143,11 @@ impl<'a> Surroundings<'a> {
     fn cache(&self) -> Result<Cache, Error> {
         // The first depot is the same whatever the Julia: its own depots come last.
         let depots = self.depots(&[], &Version::new(1, 12, 0));
-        let variable = std::env::var_os("JLSYS_CACHE_DIR").map(PathBuf::from);
-        Ok(Cache::locate(variable, depots.paths().first().map(PathBuf::as_path))?)
+        let variables = CacheVariables {
+            own: std::env::var_os("JLSYS_CACHE_DIR").map(PathBuf::from),
+            shared: std::env::var_os("JLSYS_CACHE_PATH"),
+        };
+        Ok(Cache::locate(variables, depots.paths().first().map(PathBuf::as_path))?)
     }
 }
 

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, REPORT, read_json, trust};
+use super::contents::{self, Contents};
+use super::trust::Trust;
+use super::{FORMAT, REPORT, read_json, usage};
 use crate::file::{Sha256Digest, Stamp};
 use crate::key::{Key, KeyInputs};
 use crate::report::{Report, Tier};
-use crate::sysimage::HostCpu;
+use crate::sysimage::{HostCpu, IMAGE_NAME};
 
 /// The part of an entry that starting Julia needs; small, since it is read at every start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,10 +25,18 @@ pub struct EntryHeader {
     pub tier: Tier,
     /// The image; absent at a tier without one.
     pub image: Option<ImageFile>,
-    /// The CPU that it was tried on.
-    pub tried_on: HostCpu,
+    /// The CPU that it was tried on before it was committed; none for an image that came from another machine.
+    pub tried_on: Option<HostCpu>,
     /// When it was committed.
     pub created: Timestamp,
+    /// The project file that it was built for first.
+    pub project: PathBuf,
+    /// The version of Julia.
+    pub julia: String,
+    /// How many packages the image holds.
+    pub packages: usize,
+    /// The size of all files of the entry but this one, in bytes.
+    pub bytes: u64,
 }
 
 /// An image's file as it was when it was committed.
@@ -44,6 +54,7 @@ pub struct ImageFile {
 #[derive(Debug, Clone)]
 pub struct Entry {
     folder: PathBuf,
+    trust: Trust,
     /// What it is.
     pub header: EntryHeader,
 }
@@ -55,14 +66,38 @@ pub enum Unusable {
     Missing,
     /// There is one, and something is wrong with it.
     Damaged(String),
+    /// There is one that an older or newer jlsys wrote; it is left alone.
+    OtherFormat(PathBuf),
 }
 
-const HEADER: &str = "entry.json";
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is none"),
+            Self::Damaged(what) => f.write_str(what),
+            Self::OtherFormat(folder) => write!(f, "another version of jlsys wrote {}", folder.display()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+pub(super) const HEADER: &str = "entry.json";
 const KEY_INPUTS: &str = "key.json";
 
 impl Entry {
     /// Opens the entry in `folder` and checks, by a few `stat`s, that its image is the one that was committed.
-    pub(super) fn open(folder: PathBuf) -> Result<Self, Unusable> {
+    pub(super) fn open(folder: PathBuf, trust: Trust) -> Result<Self, Unusable> {
+        let entry = Self::read(folder, trust)?;
+        entry.check_image()?;
+        Ok(entry)
+    }
+
+    /// Reads what the entry in `folder` says of itself, and looks at no other file.
+    pub(super) fn read(folder: PathBuf, trust: Trust) -> Result<Self, Unusable> {
         let file = folder.join(HEADER);
         let text = match std::fs::read(&file) {
             Ok(text) => text,
@@ -73,14 +108,14 @@ impl Entry {
                 return Err(Unusable::Damaged(format!("{} cannot be read: {error}", file.display())));
             }
         };
-        let header: EntryHeader = serde_json::from_slice(&text)
-            .map_err(|_| Unusable::Damaged(format!("{} is not an entry's description", file.display())))?;
-        if header.format != FORMAT {
-            return Err(Unusable::Damaged(format!("another version of jlsys wrote {}", folder.display())));
+        let damaged = |_| Unusable::Damaged(format!("{} is not an entry's description", file.display()));
+        // What another format means by its other fields is not known here.
+        let Format { format } = serde_json::from_slice(&text).map_err(damaged)?;
+        if format != FORMAT {
+            return Err(Unusable::OtherFormat(folder));
         }
-        let entry = Self { folder, header };
-        entry.check_image()?;
-        Ok(entry)
+        let header = serde_json::from_slice(&text).map_err(damaged)?;
+        Ok(Self { folder, trust, header })
     }
 
     fn check_image(&self) -> Result<(), Unusable> {
@@ -101,7 +136,7 @@ impl Entry {
             return damaged(format!("{} is not the file that was built", path.display()));
         }
         for path in [&path, &self.folder] {
-            if let Err(doubt) = trust::check(path) {
+            if let Err(doubt) = self.trust.check(path) {
                 return damaged(doubt.to_string());
             }
         }
@@ -118,6 +153,15 @@ impl Entry {
         &self.folder
     }
 
+    /// Whether it is in the user's own cache.
+    pub fn is_own(&self) -> bool {
+        self.trust == Trust::OWN
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        self.trust
+    }
+
     /// What the build had to say.
     pub fn report(&self) -> io::Result<Report> {
         read_json(&self.folder.join(REPORT))
@@ -128,15 +172,39 @@ impl Entry {
         read_json(&self.folder.join(KEY_INPUTS))
     }
 
-    /// Writes everything but the image into a folder that is to become an entry.
+    /// Makes `folder`, which has the image and the logs, complete: the folder then only has to be moved into its place.
     pub(super) fn write(
         folder: &Path,
-        header: &EntryHeader,
         inputs: &KeyInputs,
         report: &Report,
+        tried_on: Option<HostCpu>,
     ) -> io::Result<()> {
         std::fs::write(folder.join(KEY_INPUTS), serde_json::to_vec_pretty(inputs)?)?;
         std::fs::write(folder.join(REPORT), serde_json::to_vec_pretty(report)?)?;
-        std::fs::write(folder.join(HEADER), serde_json::to_vec_pretty(header)?)
+        let contents = Contents::of(folder)?;
+        let bytes = contents.bytes();
+        std::fs::write(folder.join(contents::FILE), serde_json::to_vec_pretty(&contents)?)?;
+        let image = match contents.0.get(Path::new(IMAGE_NAME)) {
+            Some(record) => Some(ImageFile {
+                name: IMAGE_NAME.to_owned(),
+                stamp: Stamp::of(&folder.join(IMAGE_NAME))?,
+                sha256: record.sha256,
+            }),
+            None => None,
+        };
+        let header = EntryHeader {
+            format: FORMAT,
+            key: inputs.key(),
+            tier: report.tier,
+            image,
+            tried_on,
+            created: Timestamp::now(),
+            project: report.project.clone(),
+            julia: report.julia.version.clone(),
+            packages: report.packages.included.len(),
+            bytes,
+        };
+        std::fs::write(folder.join(HEADER), serde_json::to_vec_pretty(&header)?)?;
+        usage::start(folder)
     }
 }

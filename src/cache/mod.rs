@@ -1,7 +1,8 @@
 //! The cache folder: the only module that touches it.
 //!
 //! ```text
-//! images/KEY/     entry.json (what `run` needs), key.json, report.json, statements.jl, logs/, sys.so, cpus/
+//! images/KEY/     entry.json (what `run` needs), contents.json, key.json, report.json, statements.jl, logs/, sys.so,
+//!                 cpus/ (on which CPUs it was tried since), used (its time of change is the last use)
 //! failures/KEY/   report.json and logs/ of a build that came to nothing
 //! projects/       which entry a project used last, and with which flags
 //! probes/         what each Julia said of itself
@@ -10,40 +11,73 @@
 //! ```
 //!
 //! Looking an entry up takes no lock and writes nothing. An entry appears by one rename, complete or not at all.
+//!
+//! Beside the user's own folder there may be shared ones, which are only read.
 
+mod contents;
 mod entry;
 mod failures;
+mod gc;
+mod health;
+mod listing;
 mod lock;
+mod mapped;
 mod probes;
 mod project;
 mod staging;
 mod trust;
+mod usage;
 mod verdict;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use entry::{Entry, EntryHeader, ImageFile, Unusable};
+pub use gc::{Collection, Limits, Over};
+pub use listing::{Damaged, ListedEntry, Listing, Lookup, LookupError};
 pub use lock::BuildLock;
 pub use project::ProjectRecord;
 pub use staging::Staging;
 pub use verdict::Verdict;
 
 use serde::de::DeserializeOwned;
+use trust::Trust;
 
 use crate::file::Sha256Digest;
 use crate::key::Key;
 
 /// The version of the cache's format. Entries of another version are left alone: never read, never removed.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// The folder with the entries.
+const IMAGES: &str = "images";
 
 /// The name of a build's report, in an entry and in a failure.
 const REPORT: &str = "report.json";
 
-/// The cache folder. It need not exist.
+/// The cache. Its folder need not exist.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: PathBuf,
+    /// Caches of other users, only read, the first that has an entry wins.
+    shared: Vec<PathBuf>,
+}
+
+/// What the environment says about where the cache is.
+#[derive(Debug, Clone, Default)]
+pub struct CacheVariables {
+    /// `JLSYS_CACHE_DIR`: the user's own cache.
+    pub own: Option<PathBuf>,
+    /// `JLSYS_CACHE_PATH`: shared caches, separated as in `PATH`.
+    pub shared: Option<OsString>,
+}
+
+/// A folder with entries, and whose files are believed there.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    root: &'a Path,
+    trust: Trust,
 }
 
 /// The cache cannot be used.
@@ -57,6 +91,24 @@ pub enum CacheError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// An image that was to be removed is not in the user's own cache.
+    #[error("image {key} is not in your own cache, and a shared one is only read")]
+    NotOwn {
+        /// Its key.
+        key: String,
+    },
+    /// An image that was to be removed is mapped by a running process.
+    #[error("a running Julia uses image {key}; `--force` removes it all the same")]
+    Mapped {
+        /// Its key.
+        key: String,
+    },
+    /// An image that was to be removed is being built.
+    #[error("image {key} is being built")]
+    BeingBuilt {
+        /// Its key.
+        key: String,
     },
     /// There is no folder to put the cache in.
     #[error("no folder for the cache: set JLSYS_CACHE_DIR, JULIA_DEPOT_PATH or HOME")]
@@ -73,12 +125,32 @@ pub enum CacheError {
 
 impl Cache {
     /// The cache in the folder that `JLSYS_CACHE_DIR` names, else in `jlsys/` in the first depot.
-    pub fn locate(variable: Option<PathBuf>, first_depot: Option<&Path>) -> Result<Self, CacheError> {
-        let named = variable.filter(|path| !path.as_os_str().is_empty());
+    pub fn locate(variables: CacheVariables, first_depot: Option<&Path>) -> Result<Self, CacheError> {
+        let named = variables.own.filter(|path| !path.as_os_str().is_empty());
         let root =
             named.or_else(|| first_depot.map(|depot| depot.join("jlsys"))).ok_or(CacheError::NoFolder)?;
-        let root = std::path::absolute(&root).map_err(|source| CacheError::Write { path: root, source })?;
-        Ok(Self { root })
+        let absolute =
+            |path: PathBuf| std::path::absolute(&path).map_err(|source| CacheError::Write { path, source });
+        let root = absolute(root)?;
+        let shared = variables.shared.unwrap_or_default();
+        let shared = std::env::split_paths(&shared).filter(|path| !path.as_os_str().is_empty());
+        let shared = shared.map(absolute).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { shared: shared.into_iter().filter(|path| *path != root).collect(), root })
+    }
+
+    /// The user's own cache folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folders to look for something in, the user's own first. A shared one that others could have written to is
+    /// passed over.
+    fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        let shared = self.shared.iter().filter_map(|root| {
+            let trust = Trust::of_shared(root).ok()?;
+            Some(Place { root, trust })
+        });
+        std::iter::once(Place { root: &self.root, trust: Trust::OWN }).chain(shared)
     }
 
     fn folder(&self, name: &str) -> PathBuf {
@@ -86,15 +158,16 @@ impl Cache {
     }
 
     fn entry_folder(&self, key: &Key) -> PathBuf {
-        self.folder("images").join(key.to_string())
+        self.folder(IMAGES).join(key.to_string())
     }
 
     /// Makes the cache's folders, private to this user, and checks that nobody else can write to them.
     pub fn prepare(&self) -> Result<(), CacheError> {
-        for name in ["", "images", "failures", "projects", "probes", "locks", "tmp"] {
+        for name in ["", IMAGES, "failures", "projects", "probes", "locks", "tmp"] {
             let folder = self.folder(name);
             create_private(&folder).map_err(|source| CacheError::Write { path: folder.clone(), source })?;
-            trust::check(&folder)
+            Trust::OWN
+                .check(&folder)
                 .map_err(|reason| CacheError::Untrusted { path: folder, reason: reason.to_string() })?;
         }
         staging::sweep(&self.folder("tmp"));
@@ -103,7 +176,21 @@ impl Cache {
 
     /// The entry of a key, if there is one that may be used.
     pub fn entry(&self, key: &Key) -> Result<Entry, Unusable> {
-        Entry::open(self.entry_folder(key))
+        let mut unusable = Unusable::Missing;
+        for place in self.places() {
+            match Entry::open(place.entry_folder(key), place.trust) {
+                Ok(entry) => return Ok(entry),
+                Err(reason) if unusable == Unusable::Missing => unusable = reason,
+                Err(_) => {}
+            }
+        }
+        Err(unusable)
+    }
+}
+
+impl Place<'_> {
+    fn entry_folder(&self, key: &Key) -> PathBuf {
+        self.root.join(IMAGES).join(key.to_string())
     }
 }
 

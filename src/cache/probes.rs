@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, FORMAT, file_name_for, read_json, trust, write_atomically};
+use super::{Cache, FORMAT, Place, file_name_for, read_json, write_atomically};
 use crate::file::{Sha256Digest, Stamp};
 use crate::julia::{Driver, Facts, JuliaInstall};
 
@@ -22,23 +22,9 @@ struct ProbeRecord {
 }
 
 impl Cache {
-    fn probe_path(&self, command: &Path) -> PathBuf {
-        self.folder("probes").join(file_name_for(command.as_os_str().as_encoded_bytes()))
-    }
-
     /// What the Julia at `command` said when it was asked, if it is still the same files.
     pub fn probed(&self, command: &Path) -> Option<JuliaInstall> {
-        let path = self.probe_path(command);
-        let record: ProbeRecord = read_json(&path).ok()?;
-        let is_current = record.format == FORMAT
-            && record.driver == Sha256Digest::of(Driver::PROBE.text)
-            && record.command == command
-            && Stamp::of(command).ok()? == record.command_stamp
-            && Stamp::of(&record.facts.executable).ok()? == record.executable_stamp
-            && Stamp::of(&record.facts.base_image).ok()? == record.base_image_stamp;
-        // The answer decides what is executed, so another user must not have written it.
-        (is_current && trust::check(&path).is_ok())
-            .then(|| JuliaInstall { command: command.to_owned(), facts: record.facts })
+        self.places().find_map(|place| place.probed(command))
     }
 
     /// Keeps an answer. A cache that cannot be written to costs a process at the next start, and no more.
@@ -53,6 +39,26 @@ impl Cache {
             base_image_stamp: Stamp::of(&julia.facts.base_image)?,
             facts: julia.facts.clone(),
         };
-        write_atomically(&self.probe_path(&julia.command), &serde_json::to_vec(&record)?)
+        write_atomically(&probe_path(&self.root, &julia.command), &serde_json::to_vec(&record)?)
     }
+}
+
+impl Place<'_> {
+    fn probed(&self, command: &Path) -> Option<JuliaInstall> {
+        let path = probe_path(self.root, command);
+        let record: ProbeRecord = read_json(&path).ok()?;
+        let is_current = record.format == FORMAT
+            && record.driver == Sha256Digest::of(Driver::PROBE.text)
+            && record.command == command
+            && Stamp::of(command).ok()? == record.command_stamp
+            && Stamp::of(&record.facts.executable).ok()? == record.executable_stamp
+            && Stamp::of(&record.facts.base_image).ok()? == record.base_image_stamp;
+        // The answer decides what is executed, so another user must not have written it.
+        (is_current && self.trust.check(&path).is_ok())
+            .then(|| JuliaInstall { command: command.to_owned(), facts: record.facts })
+    }
+}
+
+fn probe_path(root: &Path, command: &Path) -> PathBuf {
+    root.join("probes").join(file_name_for(command.as_os_str().as_encoded_bytes()))
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, CacheError, FORMAT, file_name_for, read_json, write_atomically};
+use super::{Cache, CacheError, FORMAT, Place, file_name_for, read_json, write_atomically};
 use crate::config::Overrides;
 use crate::key::Key;
 
@@ -22,14 +22,9 @@ pub struct ProjectRecord {
 }
 
 impl Cache {
-    fn project_path(&self, project_file: &Path) -> PathBuf {
-        self.folder("projects").join(file_name_for(project_file.as_os_str().as_encoded_bytes()))
-    }
-
     /// How the project was last built, if it was.
     pub fn project(&self, project_file: &Path) -> Option<ProjectRecord> {
-        let record: ProjectRecord = read_json(&self.project_path(project_file)).ok()?;
-        (record.format == FORMAT && record.project_file == project_file).then_some(record)
+        self.places().find_map(|place| place.project(project_file))
     }
 
     /// Notes how the project was built.
@@ -48,8 +43,19 @@ impl Cache {
         if self.project(project_file).as_ref() == Some(&record) {
             return Ok(());
         }
-        let path = self.project_path(project_file);
+        let path = project_path(&self.root, project_file);
         let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
         write_atomically(&path, &text).map_err(|source| CacheError::Write { path, source })
     }
+}
+
+impl Place<'_> {
+    fn project(&self, project_file: &Path) -> Option<ProjectRecord> {
+        let record: ProjectRecord = read_json(&project_path(self.root, project_file)).ok()?;
+        (record.format == FORMAT && record.project_file == project_file).then_some(record)
+    }
+}
+
+fn project_path(root: &Path, project_file: &Path) -> PathBuf {
+    root.join("projects").join(file_name_for(project_file.as_os_str().as_encoded_bytes()))
 }

@@ -4,11 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-
-use super::entry::{Entry, EntryHeader, ImageFile};
-use super::{Cache, CacheError, FORMAT, lock};
-use crate::file::{Sha256Digest, Stamp};
+use super::entry::Entry;
+use super::trust::Trust;
+use super::{Cache, CacheError, lock};
 use crate::key::KeyInputs;
 use crate::report::Report;
 use crate::sysimage::{HostCpu, IMAGE_NAME};
@@ -64,36 +62,32 @@ impl Staging {
     }
 
     /// Makes the folder an entry of `cache`, replacing one that is damaged, and returns it.
-    pub fn commit(self, cache: &Cache, inputs: &KeyInputs, report: &mut Report) -> Result<Entry, CacheError> {
-        let key = inputs.key();
-        let target = cache.entry_folder(&key);
+    ///
+    /// `tried_on` is the CPU that the image was tried on, if it was.
+    pub fn commit(
+        self,
+        cache: &Cache,
+        inputs: &KeyInputs,
+        report: &mut Report,
+        tried_on: Option<HostCpu>,
+    ) -> Result<Entry, CacheError> {
+        let target = cache.entry_folder(&inputs.key());
         let mut commit = || -> io::Result<()> {
             let image = self.image();
-            let image = if image.exists() {
-                set_mode(&image, 0o600)?;
-                File::open(&image)?.sync_all()?;
-                let sha256 = Sha256Digest::of_file(&image)?;
-                Some(ImageFile { name: IMAGE_NAME.to_owned(), stamp: Stamp::of(&image)?, sha256 })
-            } else {
-                None
-            };
             report.relocate(&self.entry(), &target);
-            report.image = image.as_ref().map(|image| target.join(&image.name));
-            report.image_bytes = image.as_ref().map_or(0, |image| image.stamp.size);
-            let header = EntryHeader {
-                format: FORMAT,
-                key,
-                tier: report.tier,
-                image,
-                tried_on: HostCpu::detect(),
-                created: Timestamp::now(),
-            };
-            Entry::write(&self.entry(), &header, inputs, report)?;
+            if image.exists() {
+                set_mode(&image, 0o600)?;
+                let file = File::open(&image)?;
+                file.sync_all()?;
+                report.image_bytes = file.metadata()?.len();
+                report.image = Some(target.join(IMAGE_NAME));
+            }
+            Entry::write(&self.entry(), inputs, report, tried_on.clone())?;
             set_aside(&target, self.folder.path())?;
             std::fs::rename(self.entry(), &target)
         };
         commit().map_err(|source| CacheError::Write { path: target.clone(), source })?;
-        Entry::open(target.clone()).map_err(|_| CacheError::Write {
+        Entry::open(target.clone(), Trust::OWN).map_err(|_| CacheError::Write {
             path: target,
             source: io::Error::other("what was just written is not there"),
         })

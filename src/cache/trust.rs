@@ -26,18 +26,45 @@ impl std::fmt::Display for Doubt {
     }
 }
 
-/// Checks that no other user could have written `path`: it is owned by this user or root, and only its owner may write
-/// to it. Symbolic links are not followed: one in the cache was not put there by jlsys.
-pub fn check(path: &Path) -> Result<(), Doubt> {
-    let metadata =
-        path.symlink_metadata().map_err(|error| Doubt::Unreadable(path.to_owned(), error.to_string()))?;
-    let owner = metadata.uid();
-    if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
-        return Err(Doubt::Owner(path.to_owned(), owner));
+/// Whose files are believed.
+///
+/// An image is code, so in one's own cache only this user's files and root's are. Whoever names a shared cache in
+/// `JLSYS_CACHE_PATH` believes its owner too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trust {
+    shared_owner: Option<u32>,
+}
+
+impl Trust {
+    /// For the user's own cache.
+    pub const OWN: Self = Self { shared_owner: None };
+
+    /// For a shared cache in the folder `root`, which the user named: its owner is believed as well.
+    pub fn of_shared(root: &Path) -> Result<Self, Doubt> {
+        let owner = look_at(root)?.uid();
+        let trust = Self { shared_owner: Some(owner) };
+        trust.check(root)?;
+        Ok(trust)
     }
-    // The mode of a symbolic link says nothing.
-    if metadata.mode() & 0o022 != 0 && !metadata.is_symlink() {
-        return Err(Doubt::Writable(path.to_owned(), metadata.mode()));
+
+    /// Checks that nobody else could have written `path`: it is owned by somebody who is believed, and only its owner may
+    /// write to it. Symbolic links are not followed: one in the cache was not put there by jlsys.
+    pub fn check(self, path: &Path) -> Result<(), Doubt> {
+        let metadata = look_at(path)?;
+        let owner = metadata.uid();
+        let is_believed =
+            owner == 0 || owner == nix::unistd::geteuid().as_raw() || Some(owner) == self.shared_owner;
+        if !is_believed {
+            return Err(Doubt::Owner(path.to_owned(), owner));
+        }
+        // The mode of a symbolic link says nothing.
+        if metadata.mode() & 0o022 != 0 && !metadata.is_symlink() {
+            return Err(Doubt::Writable(path.to_owned(), metadata.mode()));
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+fn look_at(path: &Path) -> Result<std::fs::Metadata, Doubt> {
+    path.symlink_metadata().map_err(|error| Doubt::Unreadable(path.to_owned(), error.to_string()))
 }

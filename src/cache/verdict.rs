@@ -23,7 +23,7 @@ impl Entry {
 
     /// Whether the image runs on `cpu`, where that is known.
     pub fn runs_on(&self, cpu: &HostCpu) -> Option<bool> {
-        if self.header.tried_on == *cpu {
+        if self.header.tried_on.as_ref() == Some(cpu) {
             return Some(true);
         }
         let verdict: Verdict = read_json(&self.verdict_path(cpu)).ok()?;

@@ -1,7 +1,9 @@
 //! One file a command.
 
 mod build;
+mod cache;
 mod completions;
+mod inputs;
 mod path;
 mod run;
 mod status;
@@ -22,6 +24,7 @@ pub fn execute(command: &Command) -> Result<Exit, Error> {
         Command::Status(args) => status::execute(args),
         Command::Path(args) => path::execute(args),
         Command::Trace(args) => trace::execute(args),
+        Command::Cache(command) => cache::execute(command),
         Command::Completions { shell } => completions::execute(*shell),
     }
 }

@@ -67,7 +67,10 @@ fn choose(request: &Request, julia_args: &JuliaArguments) -> Result<Start, NoSay
         state = State::OtherCpu;
     }
     let image = match &state {
-        State::Ready(entry) => entry.image(),
+        State::Ready(entry) => {
+            entry.note_use();
+            entry.image()
+        }
         _ => None,
     };
     let reason = image.is_none().then(|| state.reason(&prepared));

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cache::{Entry, Unusable};
 use crate::cli::StatusArgs;
 use crate::error::{Error, Exit};
-use crate::key::{KeyCode, KeyInputs, differences};
+use crate::key::{KeyInputs, differences};
 use crate::prepare::Prepared;
 use crate::report::{SCHEMA, Tier};
 use crate::sysimage::HostCpu;
@@ -16,7 +16,7 @@ use crate::sysimage::HostCpu;
 /// Whether there is an image for a project as it is now.
 pub(super) enum State {
     /// There is.
-    Ready(Entry),
+    Ready(Box<Entry>),
     /// There never was one for this project.
     Missing,
     /// There is one for what the project was when it was built.
@@ -33,9 +33,9 @@ impl State {
     pub(super) fn of(prepared: &Prepared) -> Self {
         match prepared.cache.entry(&prepared.key) {
             Ok(entry) if entry.runs_on(&HostCpu::detect()) == Some(false) => return Self::OtherCpu,
-            Ok(entry) => return Self::Ready(entry),
+            Ok(entry) => return Self::Ready(Box::new(entry)),
             Err(Unusable::Damaged(what)) => return Self::Damaged(what),
-            Err(Unusable::Missing) => {}
+            Err(Unusable::Missing | Unusable::OtherFormat(_)) => {}
         }
         if let Some(report) = prepared.cache.failure(&prepared.key) {
             let reason = report.warnings.first().cloned();
@@ -111,7 +111,7 @@ pub(super) fn execute(args: &StatusArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.request())?;
     let state = State::of(&prepared);
     let entry = match &state {
-        State::Ready(entry) => Some(entry),
+        State::Ready(entry) => Some(entry.as_ref()),
         _ => None,
     };
     if args.json {
@@ -157,40 +157,15 @@ fn text(prepared: &Prepared, state: &State, explain: bool) -> String {
 
 /// Shows everything that the key is made of.
 fn explain_key(prepared: &Prepared, text: &mut String) {
-    let inputs = &prepared.inputs;
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<12} {value}");
     };
     line("key", prepared.key.to_string());
     line("project", prepared.environment.project_file.display().to_string());
     line("manifest", prepared.environment.manifest_file.display().to_string());
-    let julia = &inputs.julia;
-    line(
-        "julia",
-        format!("{} on {} {} ({})", julia.version, julia.os, julia.arch, prepared.julia.command.display()),
-    );
-    line("base image", format!("sha256 {:.16}", julia.base_image));
-    line("cpu target", inputs.cpu_target.to_string());
-    if let Some(cpu) = &inputs.host_cpu {
-        line("this cpu", cpu.to_string());
-    }
-    line("julia-args", inputs.julia_args.join(" "));
-    for workload in &inputs.workloads {
-        line("workload", workload.kind.of(&workload.name));
-    }
-    line("time limit", format!("{} s a workload", inputs.time_limit));
-    line("drivers", format!("sha256 {:.16}", inputs.drivers));
-    for (uuid, package) in &inputs.packages {
-        let code = match &package.code {
-            KeyCode::Julia => "comes with Julia".to_owned(),
-            KeyCode::Tree(tree) => format!("tree {tree:.12}"),
-            KeyCode::Files(digest) => format!("files sha256 {digest:.16}"),
-        };
-        let version = package.version.as_deref().unwrap_or("-");
-        let preferences = if inputs.preferences.contains_key(uuid) { ", with preferences" } else { "" };
-        line("package", format!("{} {version} ({uuid}, {code}{preferences})", package.name));
-    }
+    line("julia from", prepared.julia.command.display().to_string());
+    text.push_str(&super::inputs::describe(&prepared.inputs));
     for package in &prepared.plan.left_out {
-        line("left out", format!("{}: {}", package.name, package.reason));
+        let _ = writeln!(text, "{:<12} {}: {}", "left out", package.name, package.reason);
     }
 }

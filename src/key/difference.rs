@@ -31,7 +31,8 @@ pub fn differences(old: &KeyInputs, new: &KeyInputs) -> Vec<String> {
     if old.time_limit.to_bits() != new.time_limit.to_bits() {
         changes.push(format!("time limit of a workload {} s → {} s", old.time_limit, new.time_limit));
     }
-    if (old.drivers, old.statements_format) != (new.drivers, new.statements_format) {
+    let jlsys = |inputs: &KeyInputs| (inputs.drivers, inputs.cache_format, inputs.statements_format);
+    if jlsys(old) != jlsys(new) {
         changes.push("jlsys itself: another version".to_owned());
     }
     changes

@@ -24,6 +24,17 @@ pub enum Outcome {
     Crashed,
 }
 
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Timeout => "ended at the time limit",
+            Self::Crashed => "crashed",
+        })
+    }
+}
+
 impl From<Ending> for Outcome {
     fn from(ending: Ending) -> Self {
         match ending {

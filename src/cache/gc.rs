@@ -1,0 +1,184 @@
+//! Keeping the cache within bounds.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::listing::Damaged;
+use super::mapped::MappedFiles;
+use super::trust::Trust;
+use super::{Cache, CacheError, Entry, ListedEntry, read_json, usage};
+use crate::key::Key;
+
+/// What the cache may hold. Without any limit it may hold everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The size of all entries together, in bytes.
+    pub max_size: Option<u64>,
+    /// How long ago an entry may have been used last.
+    pub max_age: Option<Duration>,
+    /// How many entries of one project there may be.
+    pub keep: Option<usize>,
+}
+
+/// An entry that is over a limit.
+#[derive(Debug, Clone)]
+pub struct Over {
+    /// The entry.
+    pub entry: Entry,
+    /// Why it goes, or why it stays all the same, as a sentence without its end.
+    pub reason: String,
+}
+
+/// The entries that are over a limit.
+#[derive(Debug, Default)]
+pub struct Collection {
+    /// Those that are to go, or went.
+    pub going: Vec<Over>,
+    /// Those that stay, being in use.
+    pub staying: Vec<Over>,
+}
+
+impl Limits {
+    /// Which of the user's own `entries` (the one used last first) are over a limit.
+    fn exceeded_by(self, entries: &[ListedEntry], now: Timestamp) -> Vec<Over> {
+        let mut over = Vec::new();
+        let mut per_project: BTreeMap<&Path, usize> = BTreeMap::new();
+        let mut size = 0;
+        for ListedEntry { entry, last_used } in entries {
+            let header = &entry.header;
+            let of_project = per_project.entry(&header.project).or_default();
+            let age = now.duration_since(*last_used);
+            let is_old = self
+                .max_age
+                .is_some_and(|limit| SignedDuration::try_from(limit).is_ok_and(|limit| age > limit));
+            let reason = if is_old {
+                Some("it was not used for longer than the greatest age".to_owned())
+            } else if self.keep.is_some_and(|keep| *of_project >= keep) {
+                Some(format!("its project has {of_project} that were used later"))
+            } else if self.max_size.is_some_and(|limit| size + header.bytes > limit) {
+                Some("the ones used later fill the greatest size".to_owned())
+            } else {
+                None
+            };
+            match reason {
+                Some(reason) => over.push(Over { entry: entry.clone(), reason }),
+                None => {
+                    *of_project += 1;
+                    size += header.bytes;
+                }
+            }
+        }
+        over
+    }
+}
+
+impl Cache {
+    /// Which of the user's own entries are over a limit.
+    pub fn over(&self, limits: Limits) -> Collection {
+        let mut own: Vec<_> =
+            self.list().entries.into_iter().filter(|listed| listed.entry.is_own()).collect();
+        own.sort_by_key(|listed| Reverse((listed.last_used, listed.entry.header.created)));
+        let over = limits.exceeded_by(&own, Timestamp::now());
+        let mut collection = Collection::default();
+        if over.is_empty() {
+            return collection;
+        }
+        let mapped = MappedFiles::detect();
+        for Over { entry, reason } in over {
+            match in_use(&entry, &mapped) {
+                None => collection.going.push(Over { entry, reason }),
+                Some(reason) => collection.staying.push(Over { entry, reason }),
+            }
+        }
+        collection
+    }
+
+    /// Removes the entries that are to go. What cannot be removed is among those that stay, afterwards.
+    pub fn collect(&self, collection: &mut Collection) {
+        for over in std::mem::take(&mut collection.going) {
+            match self.remove(&over.entry.header.key, false) {
+                Ok(()) => collection.going.push(over),
+                Err(error) => {
+                    collection.staying.push(Over { entry: over.entry, reason: error.to_string() });
+                }
+            }
+        }
+    }
+
+    /// Removes an entry of the user's own that is not being built, and that no running process has mapped unless `force`.
+    pub fn remove(&self, key: &Key, force: bool) -> Result<(), CacheError> {
+        let folder = self.entry_folder(key);
+        if !folder.exists() {
+            return Err(CacheError::NotOwn { key: key.short() });
+        }
+        if !force
+            && let Ok(entry) = Entry::read(folder.clone(), Trust::OWN)
+            && entry.image().is_some_and(|image| MappedFiles::detect().contains(&image))
+        {
+            return Err(CacheError::Mapped { key: key.short() });
+        }
+        let Some(_lock) = self.try_lock(key)? else {
+            return Err(CacheError::BeingBuilt { key: key.short() });
+        };
+        self.discard(&folder)
+    }
+
+    /// Removes a folder that is no entry.
+    pub fn remove_damaged(&self, damaged: &Damaged) -> Result<(), CacheError> {
+        self.discard(&damaged.folder)
+    }
+
+    /// Removes failures that are older than `max_age`, and what is known of projects and Julias that are gone.
+    pub fn forget_the_past(&self, max_age: Option<Duration>) {
+        let is_old = |path: &Path| {
+            let changed = path.symlink_metadata().and_then(|metadata| metadata.modified());
+            let age = changed.ok().and_then(|time| time.elapsed().ok());
+            max_age.is_some_and(|limit| age.is_some_and(|age| age > limit))
+        };
+        for folder in children(&self.folder("failures")).filter(|folder| is_old(folder)) {
+            let _ = self.discard(&folder);
+        }
+        for record in children(&self.folder("projects")).chain(children(&self.folder("probes"))) {
+            // One that cannot be read is from another version, or is nothing of jlsys's.
+            if read_json::<Subject>(&record).is_ok_and(|subject| !subject.path.exists()) {
+                let _ = std::fs::remove_file(record);
+            }
+        }
+        super::staging::sweep(&self.folder("tmp"));
+    }
+
+    /// Moves a folder out of sight before it is removed, so that nobody sees half of it.
+    fn discard(&self, folder: &Path) -> Result<(), CacheError> {
+        let write = |source| CacheError::Write { path: folder.to_owned(), source };
+        let staging = self.stage()?;
+        std::fs::rename(folder, staging.work().join("removed")).map_err(write)?;
+        drop(staging);
+        Ok(())
+    }
+}
+
+/// What a record in `projects/` or `probes/` is about.
+#[derive(Deserialize)]
+struct Subject {
+    #[serde(alias = "project_file", alias = "command")]
+    path: PathBuf,
+}
+
+/// Why an entry must not go now, if there is a reason.
+fn in_use(entry: &Entry, mapped: &MappedFiles) -> Option<String> {
+    if entry.image().is_some_and(|image| mapped.contains(&image)) {
+        return Some("a running Julia uses it".to_owned());
+    }
+    // Between `run`'s look at the image and Julia's own there is a moment in which nothing shows.
+    let age = Timestamp::now().duration_since(entry.last_used());
+    (age.unsigned_abs() < usage::GRAIN).then(|| "it was used within the last hour".to_owned())
+}
+
+fn children(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}

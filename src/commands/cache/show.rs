@@ -1,0 +1,181 @@
+//! `jlsys cache show`: everything that is known about an image.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use indicatif::HumanBytes;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::ago;
+use crate::cache::{Cache, Entry, Lookup};
+use crate::cli::ShowArgs;
+use crate::commands::{inputs, print, print_json};
+use crate::error::{Error, Exit};
+use crate::key::{Key, KeyInputs, differences};
+use crate::pipeline::count;
+use crate::prepare::locate_cache;
+use crate::report::{Report, SCHEMA};
+
+/// The document that `cache show --json` prints.
+#[derive(Serialize)]
+struct Document {
+    schema: u32,
+    key: Key,
+    /// Absent for a build that came to nothing.
+    entry: Option<EntryFacts>,
+    report: Report,
+    /// What the key is made of; absent for a build that came to nothing.
+    inputs: Option<KeyInputs>,
+}
+
+#[derive(Serialize)]
+struct EntryFacts {
+    folder: PathBuf,
+    bytes: u64,
+    created: Timestamp,
+    last_used: Timestamp,
+    shared: bool,
+}
+
+/// The document that `cache show --diff --json` prints.
+#[derive(Serialize)]
+struct Difference {
+    schema: u32,
+    from: Key,
+    to: Key,
+    changed: Vec<String>,
+}
+
+pub(super) fn execute(args: &ShowArgs) -> Result<Exit, Error> {
+    let cache = locate_cache()?;
+    if let Some(other) = &args.diff {
+        return diff(&cache, other, args);
+    }
+    let document = match super::look_up(&cache, &args.key)? {
+        Lookup::Entry(key) => {
+            let entry = open(&cache, &key)?;
+            let report = entry.report().map_err(Error::file(entry.folder()))?;
+            let inputs = entry.key_inputs().map_err(Error::file(entry.folder()))?;
+            let facts = EntryFacts {
+                folder: entry.folder().to_owned(),
+                bytes: entry.header.bytes,
+                created: entry.header.created,
+                last_used: entry.last_used(),
+                shared: !entry.is_own(),
+            };
+            Document { schema: SCHEMA, key, entry: Some(facts), report, inputs: Some(inputs) }
+        }
+        Lookup::Failure(key) => {
+            let report = cache.failure(&key).ok_or_else(|| {
+                Error::NoImage(format!("{} could not be built, and its report cannot be read", key.short()))
+            })?;
+            Document { schema: SCHEMA, key, entry: None, report, inputs: None }
+        }
+    };
+    if args.json {
+        print_json(&document)?;
+    } else {
+        print(&text(&document))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn open(cache: &Cache, key: &Key) -> Result<Entry, Error> {
+    cache
+        .entry_as_is(key)
+        .map_err(|unusable| Error::NoImage(format!("image {} cannot be shown: {unusable}", key.short())))
+}
+
+fn diff(cache: &Cache, other: &str, args: &ShowArgs) -> Result<Exit, Error> {
+    let inputs = |name: &str| match super::look_up(cache, name)? {
+        Lookup::Entry(key) => {
+            let entry = open(cache, &key)?;
+            entry.key_inputs().map(|inputs| (key, inputs)).map_err(Error::file(entry.folder()))
+        }
+        Lookup::Failure(key) => Err(Error::NoImage(format!(
+            "{} could not be built; what it was to be made of was not kept",
+            key.short()
+        ))),
+    };
+    let ((from, old), (to, new)) = (inputs(other)?, inputs(&args.key)?);
+    let changed = differences(&old, &new);
+    if args.json {
+        print_json(&Difference { schema: SCHEMA, from, to, changed })?;
+    } else if changed.is_empty() {
+        print("no difference\n")?;
+    } else {
+        print(&changed.iter().map(|change| format!("{change}\n")).collect::<String>())?;
+    }
+    Ok(Exit::Ok)
+}
+
+// Writing to a string cannot fail.
+fn text(document: &Document) -> String {
+    let report = &document.report;
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<12} {value}");
+    };
+    line("key", document.key.to_string());
+    line("project", report.project.display().to_string());
+    line("tier", report.tier.to_string());
+    match &document.entry {
+        Some(entry) => {
+            let image =
+                report.image.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+            line("image", format!("{image} ({})", HumanBytes(report.image_bytes)));
+            let place = if entry.shared { ", in a shared cache" } else { "" };
+            line("entry", format!("{} ({}{place})", entry.folder.display(), HumanBytes(entry.bytes)));
+            line(
+                "built",
+                format!("{} ({})", entry.created.strftime("%Y-%m-%d %H:%M:%S UTC"), ago(entry.created)),
+            );
+            line("last used", ago(entry.last_used));
+        }
+        None => line("image", "none: it could not be built; `jlsys build --retry` tries again".to_owned()),
+    }
+    line("julia from", report.julia.command.display().to_string());
+    line("peak memory", HumanBytes(report.peak_memory_bytes).to_string());
+    for phase in &report.phases {
+        line("phase", format!("{} {:.1} s", phase.name, phase.seconds));
+    }
+    for workload in &report.workloads {
+        let log = workload.log.as_ref().map_or_else(String::new, |log| format!(", {}", log.display()));
+        let lines = count(workload.statements, "line");
+        let what = workload.kind.of(&workload.name);
+        line("ran", format!("{what}: {}, {:.1} s, {lines}{log}", workload.outcome, workload.seconds));
+    }
+    let statements = &report.statements;
+    line(
+        "statements",
+        format!(
+            "{} traced, {} kept, {} compiled, {} refused, {} left out",
+            statements.traced, statements.kept, statements.compiled, statements.rejected, statements.left_out
+        ),
+    );
+    let mut owners: Vec<_> = statements.by_package.iter().collect();
+    owners.sort_by_key(|(name, number)| (std::cmp::Reverse(**number), *name));
+    for (name, number) in owners {
+        line("", format!("{number:>6} {name}"));
+    }
+    for (reason, number) in &statements.dropped {
+        line("not kept", format!("{number:>6} {reason}"));
+    }
+    match &document.inputs {
+        Some(key) => text.push_str(&inputs::describe(key)),
+        None => {
+            for package in &report.packages.included {
+                let version = package.version.as_deref().unwrap_or("-");
+                line("package", format!("{} {version} ({})", package.name, package.uuid));
+            }
+        }
+    }
+    for package in &report.packages.dropped {
+        let _ = writeln!(text, "{:<12} {}: {}", "left out", package.name, package.reason);
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "{:<12} {warning}", "warning");
+    }
+    text
+}
