@@ -70,7 +70,8 @@ impl Sha256Digest {
 
 impl std::fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        // A precision, as in `{:.16}`, gives so many of the digits.
+        f.pad(&hex::encode(self.0))
     }
 }
 

@@ -11,6 +11,9 @@
 )]
 #![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use all of it")]
 
+pub mod entries;
+pub mod shim;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

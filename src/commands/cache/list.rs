@@ -99,6 +99,9 @@ fn text(listing: &Listing) -> String {
     text
 }
 
+/// The columns with numbers.
+const NUMBERS: &[usize] = &[4, 5];
+
 fn table(entries: &[ListedEntry]) -> String {
     let mut table = Table::new();
     table
@@ -119,8 +122,9 @@ fn table(entries: &[ListedEntry]) -> String {
             if listed.entry.is_own() { ago(listed.last_used) } else { "shared".to_owned() },
         ]);
     }
-    for column in [4, 5] {
-        if let Some(column) = table.column_mut(column) {
+    for (number, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if NUMBERS.contains(&number) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

@@ -1,0 +1,1 @@
+Tuple{typeof(Base.sort), Int64}
