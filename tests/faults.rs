@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -223,6 +224,107 @@ fn a_limit_on_memory_is_recognised_when_tracing_and_when_building() {
     assert!(warnings.contains("tests of Eats ran out of memory"), "{warnings}");
     assert!(warnings.contains("give it more memory"), "{warnings}");
     project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+}
+
+/// A control group of its own with this limit; `None` where this user may not make one.
+fn memory_group(bytes: u64) -> Option<MemoryGroup> {
+    let name = format!("jlsys-test-{}", std::process::id());
+    let (v1, v2) = (Path::new("/sys/fs/cgroup/memory"), Path::new("/sys/fs/cgroup"));
+    let (folder, limit) =
+        if v1.is_dir() { (v1.join(name), "memory.limit_in_bytes") } else { (v2.join(name), "memory.max") };
+    std::fs::create_dir(&folder).ok()?;
+    let group = MemoryGroup(folder);
+    std::fs::write(group.0.join(limit), bytes.to_string()).ok()?;
+    Some(group)
+}
+
+struct MemoryGroup(std::path::PathBuf);
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+#[ignore = "starts to compile two images"]
+fn a_control_groups_limit_on_memory_is_recognised_when_tracing_and_when_building() {
+    let Some(group) = memory_group(500 << 20) else {
+        println!("skipped: a control group needs the right to make one");
+        return;
+    };
+    let eats = "using Hungry; Hungry.value(1.5); x = Any[]; while true; push!(x, ones(2^20)); end";
+    let project = Project::new()
+        .package(package("Hungry", "value(x) = [x, x]").tests(eats))
+        .settings("julia-args = [\"-O0\"]\n")
+        .write();
+    let jlsys = [&["-c", "echo $$ >\"$1/cgroup.procs\" && shift && exec \"$@\"", "sh"][..]].concat();
+    let group = group.0.display().to_string();
+    let args = [&jlsys[..], &[&group, env!("CARGO_BIN_EXE_jlsys")], NATIVE].concat();
+    let report = Ran(project.command_for("sh", &args).output().unwrap()).expect_status(3).json();
+    let tests = report["workloads"].as_array().unwrap().iter().find(|w| w["name"] == "Hungry").unwrap();
+    assert_ne!(tests["outcome"], "ok");
+    assert!(report["statements"]["by_package"]["Hungry"].as_u64().unwrap() > 0, "{report:#}");
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("tests of Hungry ran out of memory"), "{warnings}");
+    assert!(warnings.contains("most likely for want of memory"), "{warnings}");
+    expect_nothing_half_done(&project);
+    project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn an_image_for_cpus_above_this_one_is_not_kept() {
+    if !cfg!(target_arch = "x86_64") {
+        println!("skipped: the CPU is chosen for x86_64");
+        return;
+    }
+    let project = Project::new()
+        .package(package("Above", "value(x) = [x, x]"))
+        .settings("julia-args = [\"-O0\", \"-g0\"]\n")
+        .write();
+    // Knights Landing, whose exponential and prefetch instructions no other kind of CPU has.
+    let build = ["build", "--json", "--cpu-target", "knl"];
+    let ran = project.jlsys(&build).expect_status(3);
+    let report = ran.json();
+    assert_eq!((&report["tier"], &report["image"]), (&"stock".into(), &serde_json::Value::Null));
+    assert!(report["warnings"].to_string().contains("knl"), "{report:#}");
+    // Remembered, so it is not tried again.
+    let again = project.jlsys(&build).expect_status(3).json();
+    assert!(again["warnings"].to_string().contains("not again"), "{again:#}");
+    let ran = project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
+    assert_eq!((ran.stdout().as_str(), ran.stderr().lines().count()), ("1", 1), "{}", ran.stderr());
+}
+
+#[test]
+#[ignore = "builds four images"]
+fn builders_of_one_key_build_once_and_of_others_beside_it() {
+    let project = |name: &str| {
+        Project::new()
+            .package(package(name, "value(x) = [x, x]"))
+            .settings("julia-args = [\"-O0\", \"-g0\"]\n[workloads]\nkinds = [\"load\"]\n")
+            .write()
+    };
+    let one = project("Same");
+    let others = ["Other", "Another", "Third"].map(project);
+    let start = |of: &Project| {
+        let mut command = of.command(NATIVE);
+        command.env("JLSYS_CACHE_DIR", one.cache()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let same = [(); 8].map(|()| start(&one));
+    let others = others.each_ref().map(start);
+    let outcomes = |children: Vec<std::process::Child>| {
+        let ends = children.into_iter().map(|child| Ran(child.wait_with_output().unwrap()).expect_status(0));
+        let mut outcomes: Vec<String> =
+            ends.map(|ran| ran.json()["outcome"].as_str().unwrap().to_owned()).collect();
+        outcomes.sort();
+        outcomes
+    };
+    assert_eq!(outcomes(same.into()), [&["built"][..], &["hit"; 7]].concat());
+    assert_eq!(outcomes(others.into()), ["built"; 3]);
+    one.jlsys(&["cache", "verify"]).expect_status(0).expect_stdout("4 images checked, nothing wrong");
+    expect_nothing_half_done(&one);
 }
 
 #[test]

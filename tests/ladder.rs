@@ -4,7 +4,10 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use support::julia;
@@ -230,4 +233,70 @@ fn builders_of_one_key_build_once_and_of_several_side_by_side() {
     assert_eq!(different, ["built"; 4]);
     assert_eq!(shim.attempts().len(), 5);
     shim.expect_nothing_left();
+}
+
+#[test]
+fn without_locks_all_build_and_any_of_their_images_serves() {
+    let shim = Shim::new("");
+    // As on a network filesystem that does not have them.
+    let (source, library) = (shim.project.outside("nolock.c"), shim.project.outside("nolock.so"));
+    let code = "#include <errno.h>\nint flock(int fd, int how) { errno = ENOLCK; return -1; }\n";
+    std::fs::write(&source, code).unwrap();
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+    assert!(compiled.unwrap().success());
+    let children = [(); 4].map(|()| {
+        let mut command = shim.project.command(&["build", "--json", "--cpu-target", "native"]);
+        command.env("LD_PRELOAD", &library).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    for child in children {
+        let ran = support::Ran(child.wait_with_output().unwrap()).expect_status(0);
+        assert_eq!(ran.json()["tier"], "full");
+    }
+    assert!(shim.attempts().len() > 1, "the locks were there");
+    shim.project.jlsys(&["cache", "verify"]).expect_status(0).expect_stdout("1 image checked, nothing wrong");
+    shim.expect_nothing_left();
+}
+
+#[test]
+fn wrong_clocks_make_no_wrong_hit() {
+    let shim = Shim::new("");
+    shim.build(&[], 0);
+    let project = &shim.project;
+    let set_time = |path: &Path, time: SystemTime| {
+        File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    let (past, future) = (SystemTime::UNIX_EPOCH, SystemTime::now() + Duration::from_secs(1 << 30));
+    // Of the project's files the content counts, whenever they say that it was written.
+    for time in [past, future] {
+        for name in ["Project.toml", "Manifest.toml", "precompile.jl", "jlsys.toml"] {
+            set_time(&project.path(name), time);
+        }
+        project.jlsys(&["status"]).expect_status(0);
+        let script = std::fs::read_to_string(project.path("precompile.jl")).unwrap();
+        project.edit("precompile.jl", |text| text.replace("1:3", "1:4"));
+        set_time(&project.path("precompile.jl"), time);
+        project.jlsys(&["status"]).expect_status(1).expect_stdout("precompile.jl");
+        project.edit("precompile.jl", |_| script);
+    }
+    // An image or a Julia from the past or the future is not the one that is known.
+    let image = PathBuf::from(project.jlsys(&["path"]).expect_status(0).stdout().trim());
+    let built = image.metadata().unwrap().modified().unwrap();
+    for time in [past, future] {
+        set_time(&image, time);
+        project.jlsys(&["status"]).expect_status(1).expect_stdout("is not the file that was built");
+        set_time(&image, built);
+        project.jlsys(&["status"]).expect_status(0);
+        let probes = || {
+            let record = std::fs::read_dir(project.cache().join("probes")).unwrap().next().unwrap().unwrap();
+            std::fs::read_to_string(record.path()).unwrap()
+        };
+        let before = probes();
+        set_time(&project.outside("julia"), time);
+        project.jlsys(&["status"]).expect_status(0);
+        assert_ne!(probes(), before, "the Julia was not asked again");
+    }
+    // What a clock from the future committed is used like any other.
+    let used = image.with_file_name("used");
+    set_time(&used, future);
+    project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
 }

@@ -1,8 +1,9 @@
 //! A build under way: a folder that becomes an entry by one rename, or goes away.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::entry::Entry;
 use super::trust::Trust;
@@ -83,14 +84,29 @@ impl Staging {
                 report.image = Some(target.join(IMAGE_NAME));
             }
             Entry::write(&self.entry(), inputs, report, tried_on.clone())?;
-            set_aside(&target, self.folder.path())?;
-            std::fs::rename(self.entry(), &target)
+            self.put_in_place(&target)
         };
         commit().map_err(|source| CacheError::Write { path: target.clone(), source })?;
         Entry::open(target.clone(), Trust::OWN).map_err(|_| CacheError::Write {
             path: target,
             source: io::Error::other("what was just written is not there"),
         })
+    }
+}
+
+impl Staging {
+    /// Renames the entry to `target`, where a damaged one may be: a folder that is not empty cannot be renamed over.
+    fn put_in_place(&self, target: &Path) -> io::Result<()> {
+        let mut tries = 0;
+        loop {
+            set_aside(target, &self.folder.path().join(format!("replaced-{tries}")))?;
+            tries += 1;
+            match std::fs::rename(self.entry(), target) {
+                // On a filesystem without locks another builder can put its entry there in between.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries < 10 => {}
+                result => return result,
+            }
+        }
     }
 }
 
@@ -101,9 +117,9 @@ impl Drop for Staging {
     }
 }
 
-/// Moves a damaged entry into the build's folder, to be removed with it: a folder that is not empty cannot be renamed over.
-fn set_aside(target: &Path, folder: &Path) -> io::Result<()> {
-    match std::fs::rename(target, folder.join("replaced")) {
+/// Moves an entry that is to be replaced into the build's folder, to be removed with it.
+fn set_aside(target: &Path, aside: &Path) -> io::Result<()> {
+    match std::fs::rename(target, aside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -123,21 +139,22 @@ pub(super) fn sweep(tmp: &Path) {
     let Ok(entries) = std::fs::read_dir(tmp) else { return };
     for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
         let lock_path = lock_path(&folder);
-        // Between making the folder and its lock a builder has a moment without one.
-        let Ok(lock) = File::open(&lock_path) else {
-            if is_older_than_an_hour(&folder) {
-                let _ = std::fs::remove_dir_all(&folder);
-            }
-            continue;
+        let is_abandoned = match File::open(&lock_path).map(|lock| lock.try_lock()) {
+            Ok(Ok(())) => true,
+            Ok(Err(TryLockError::WouldBlock)) => false,
+            // Without locks nothing tells but time; no build takes that long.
+            Ok(Err(TryLockError::Error(_))) => is_older_than(&folder, Duration::from_secs(2 * 86_400)),
+            // Between making the folder and its lock a builder has a moment without one.
+            Err(_) => is_older_than(&folder, Duration::from_secs(3600)),
         };
-        if lock.try_lock().is_ok() {
+        if is_abandoned {
             let _ = std::fs::remove_dir_all(&folder);
             let _ = std::fs::remove_file(&lock_path);
         }
     }
 }
 
-fn is_older_than_an_hour(folder: &Path) -> bool {
+fn is_older_than(folder: &Path, limit: Duration) -> bool {
     let age = folder.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
-    matches!(age, Ok(Ok(age)) if age.as_secs() > 3600)
+    matches!(age, Ok(Ok(age)) if age > limit)
 }
