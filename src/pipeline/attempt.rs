@@ -12,7 +12,7 @@ use crate::environment::Uuid;
 use crate::error::Error;
 use crate::fallback::{self, Failure};
 use crate::plan::Plan;
-use crate::process::{Ending, Finished, says_out_of_memory};
+use crate::process::{Ending, Finished};
 use crate::sysimage::{
     LinkError, Linker, ObjectError, ObjectInputs, Replay, Stage, VerifyError, verify, write_object,
 };
@@ -196,13 +196,10 @@ fn too_much(finished: &Finished, stage: &Stage, log: &Path) -> Option<String> {
         ))
     };
     match finished.ending {
-        // Nobody else sends a SIGKILL to a process of ours but the kernel, when memory is short (and an operator, who also
-        // wants less).
         Ending::Killed(signal) if signal == Signal::SIGKILL as i32 => {
             memory("was killed, most likely for want of memory,")
         }
-        Ending::Exited(0) => None,
-        Ending::Exited(_) | Ending::Killed(_) if says_out_of_memory(log) => memory("ran out of memory"),
+        ending if ending.is_for_want_of_memory(log) => memory("ran out of memory"),
         Ending::TimedOut => Some(format!("Julia took more than {:.0} s while {stage}", finished.seconds)),
         _ => None,
     }

@@ -9,7 +9,6 @@ use indicatif::HumanBytes;
 use super::{Build, count};
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
-use crate::process::says_out_of_memory;
 use crate::report::{StatementCounts, WorkloadReport};
 use crate::trace::{Collector, Owner};
 use crate::workload::{self, Capacity, Outcome, Ran, Runner};
@@ -72,7 +71,7 @@ impl Build<'_> {
         }
         for ran in &ran {
             self.report.saw_memory(ran.peak_memory_bytes);
-            if ran.outcome != Outcome::Ok && says_out_of_memory(&ran.log) {
+            if ran.ran_out_of_memory {
                 let what = ran.kind.of(&ran.name);
                 let peak = HumanBytes(ran.peak_memory_bytes);
                 self.report.warnings.push(format!(

@@ -27,7 +27,7 @@ pub fn julia_error(log: &Path) -> String {
 
 /// Whether a process says in its log that a limit on memory was reached, in the words of Julia, LLVM, or the C and C++
 /// libraries.
-pub fn says_out_of_memory(log: &Path) -> bool {
+pub(super) fn says_out_of_memory(log: &Path) -> bool {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     ["OutOfMemoryError", "out of memory", "std::bad_alloc", "Cannot allocate memory", "Allocation failed"]

@@ -22,7 +22,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 pub use exec::replace_with;
-pub use log::{LOG_LIMIT, error_in_line, julia_error, says_out_of_memory};
+pub use log::{LOG_LIMIT, error_in_line, julia_error};
 
 /// A command that is yet to run: arguments are passed one by one, no shell takes part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,6 +125,17 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether want of memory ended the process, whose output is in `log`.
+    pub fn is_for_want_of_memory(self, log: &Path) -> bool {
+        match self {
+            // Nobody else sends a SIGKILL to a process of ours but the kernel, when memory is short (and an operator, who
+            // also wants less).
+            Self::Killed(signal) if signal == Signal::SIGKILL as i32 => true,
+            Self::Exited(0) | Self::TimedOut | Self::Interrupted => false,
+            Self::Exited(_) | Self::Killed(_) => log::says_out_of_memory(log),
+        }
+    }
+
     /// Whether the command exited with status 0.
     pub fn is_success(self) -> bool {
         self == Self::Exited(0)

@@ -45,6 +45,7 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         outcome: Outcome::Ok,
         seconds: 0.0,
         peak_memory_bytes: 0,
+        ran_out_of_memory: false,
         trace: trace.clone(),
         log: log.clone(),
     };
@@ -58,6 +59,7 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         let finished = process::run(&command, Some(runner.time_limit), &log).await?;
         let results = PackageResults::read(&results_file);
         ran.outcome = finished.ending.into();
+        ran.ran_out_of_memory |= finished.ending.is_for_want_of_memory(&log);
         ran.seconds += finished.seconds;
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
         let text = std::fs::read(&log).unwrap_or_default();

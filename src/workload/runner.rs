@@ -59,6 +59,8 @@ pub struct Ran {
     pub seconds: f64,
     /// Peak memory of its largest process, in bytes.
     pub peak_memory_bytes: u64,
+    /// Whether want of memory ended it.
+    pub ran_out_of_memory: bool,
     /// What it was seen to compile. It may be cut short, and the file may be missing when nothing was seen.
     pub trace: PathBuf,
     /// What it printed.
@@ -126,12 +128,14 @@ impl Runner<'_> {
             }
             Workload::Load => unreachable!("loading has a runner of its own"),
         };
-        let outcome = match Outcome::from(finished.ending) {
-            Outcome::Failed if says_signal(&log) => Outcome::Crashed,
-            outcome => outcome,
+        let ending = match finished.ending {
+            Ending::Exited(code) if code != 0 => signal_in(&log).map_or(finished.ending, Ending::Killed),
+            ending => ending,
         };
+        let (outcome, ran_out_of_memory) = (ending.into(), ending.is_for_want_of_memory(&log));
         let Finished { seconds, peak_memory_bytes, .. } = finished;
-        Ok(Ran { name, kind: workload.kind(), outcome, seconds, peak_memory_bytes, trace, log })
+        let kind = workload.kind();
+        Ok(Ran { name, kind, outcome, seconds, peak_memory_bytes, ran_out_of_memory, trace, log })
     }
 
     async fn run_tests(
@@ -191,11 +195,11 @@ fn file_name(kind: Kind, name: &str) -> String {
     format!("{kind}-{safe}")
 }
 
-/// `Pkg.test` turns a signal that ended the tests into an error of its own; its words have been these since Julia 1.4
-/// (`Operations.test` in Pkg.jl).
-fn says_signal(log: &Path) -> bool {
-    std::fs::read(log).is_ok_and(|text| {
-        let end = &text[text.len().saturating_sub(4096)..];
-        String::from_utf8_lossy(end).contains("(received signal: ")
-    })
+/// The signal that ended the tests. `Pkg.test` turns it into an error of its own; its words have been these since
+/// Julia 1.4 (`Operations.test` in Pkg.jl).
+fn signal_in(log: &Path) -> Option<i32> {
+    let text = std::fs::read(log).ok()?;
+    let end = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]);
+    let (_, rest) = end.split_once("(received signal: ")?;
+    rest.split_once(')')?.0.parse().ok()
 }
