@@ -146,6 +146,7 @@ fn killed_at_any_moment_it_leaves_no_process_and_no_half_entry() {
 }
 
 #[test]
+#[ignore = "takes a minute"]
 fn interrupted_it_stops_everything_and_says_so() {
     let mark = std::process::id();
     let tests = format!("using Slow; run(`sh -c \"trap '' TERM; sleep 100 # {mark}\"`)");
@@ -194,6 +195,7 @@ fn without_a_compiler_plain_julia_stays() {
 }
 
 #[test]
+#[ignore = "starts to compile two images"]
 fn a_limit_on_memory_is_recognised_when_tracing_and_when_building() {
     let eats = "using Eats; Eats.value(1.5); x = Any[]; while true; push!(x, zeros(2^24)); end";
     let project = Project::new()

@@ -43,6 +43,7 @@ fn processes_with(mark: &str) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "takes a minute"]
 fn suites_that_fail_crash_and_exit_leave_their_traces() {
     let project = Project::new()
         .package(suite("Fine", ""))
@@ -74,6 +75,7 @@ fn suites_that_fail_crash_and_exit_leave_their_traces() {
 }
 
 #[test]
+#[ignore = "takes a minute"]
 fn suites_that_hang_are_ended_with_all_that_they_started() {
     let mark = format!("jlsys-test-hang-{}", std::process::id());
     // `sh -c` with a comment for a name; `setsid` leaves the process group.
