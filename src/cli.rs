@@ -42,6 +42,9 @@ pub enum Command {
     /// See, check and bound what is cached
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Make Jupyter's Julia kernels start through jlsys
+    #[command(subcommand)]
+    Kernel(KernelCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -129,6 +132,10 @@ pub struct BuildArgs {
 pub struct RunArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// The project when neither Julia's own arguments nor JULIA_PROJECT name one (by default the one around the working
+    /// folder)
+    #[arg(long, value_name = "PROJECT", conflicts_with = "project")]
+    pub default_project: Option<String>,
     /// Say nothing when Julia starts without an image
     #[arg(short, long)]
     pub quiet: bool,
@@ -171,6 +178,39 @@ pub struct TraceArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `jlsys kernel`.
+#[derive(Debug, Subcommand)]
+pub enum KernelCommand {
+    /// Install kernelspecs that start through `jlsys run`
+    Install(KernelInstallArgs),
+    /// List Julia's kernelspecs
+    List {
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove kernelspecs that jlsys installed; what they replaced comes back
+    Remove {
+        /// Their names (by default all that jlsys installed)
+        #[arg(value_name = "KERNEL")]
+        kernels: Vec<String>,
+    },
+}
+
+/// `jlsys kernel install`.
+#[derive(Debug, Args)]
+pub struct KernelInstallArgs {
+    /// The names of the kernelspecs to wrap (by default every Julia kernelspec)
+    #[arg(value_name = "KERNEL")]
+    pub kernels: Vec<String>,
+    /// Take the place of the kernelspec, under its name, instead of standing beside it
+    #[arg(long)]
+    pub replace: bool,
+    /// Always start this project, a folder (by default what the kernelspec, JULIA_PROJECT or the default environment says)
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<PathBuf>,
 }
 
 impl WorkArgs {

@@ -151,6 +151,13 @@ impl<'a> Surroundings<'a> {
     }
 }
 
+/// The Julia that a command starts: a path, a name on `PATH`, or `+channel` of juliaup.
+pub fn julia_of(command: &str) -> Result<JuliaInstall, Error> {
+    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
+    let cache = Surroundings::read(&directory).cache()?;
+    find_julia(Some(command), &directory, &cache)
+}
+
 /// The Julia to use; asks it what it is, unless the cache knows.
 pub fn find_julia(option: Option<&str>, directory: &Path, cache: &Cache) -> Result<JuliaInstall, Error> {
     let variable = std::env::var("JULIA").ok();
