@@ -23,6 +23,8 @@ pub struct Plan {
     pub cpu_target: CpuTarget,
     /// Further options for the Julia that writes the image.
     pub julia_args: Vec<String>,
+    /// What the user should know about it, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// A package that goes into the image.
@@ -128,9 +130,11 @@ impl Plan {
             version: package.version.clone(),
             needed: needed.contains(&package.uuid),
         });
+        let workloads = workload::select(environment, &settings.workloads, package_folder)?;
         Ok(Self {
             packages: packages.collect(),
-            workloads: workload::select(environment, &settings.workloads, package_folder)?,
+            workloads: workloads.workloads,
+            warnings: workloads.warnings,
             left_out: left_out.into_values().collect(),
             cpu_target: settings.cpu_target.clone().unwrap_or_else(CpuTarget::chosen_here),
             julia_args: settings.julia_args.clone(),
