@@ -7,7 +7,7 @@
 
 using SHA
 
-const UUID = Base.UUID("7073ff75-c697-5162-941a-2fcdaad2a7d2")
+const UUID = Base.UUID("7073ff75-c697-5162-941a-fcdaad2a7d2a")
 const STDLIB = Base.Sys.STDLIB
 
 kernels, libzmq = ARGS

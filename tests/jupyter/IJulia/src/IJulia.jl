@@ -17,5 +17,6 @@ include("messages.jl")
 include("display.jl")
 include("execute.jl")
 include("kernel.jl")
+include("precompile.jl")
 
 end
