@@ -250,6 +250,13 @@ fn what_cannot_be_wrapped_is_refused_in_one_line() {
     add_spec(&project, data, NAME, &container);
     project.jlsys(&["kernel", "install"]).expect_refusal(&["/nowhere/julia"]);
     project.jlsys(&["kernel", "install", "other"]).expect_refusal(&["'other'", NAME]);
+    // Where there is one that can be wrapped, one whose Julia is gone is no obstacle.
+    let good = add_spec(&project, data, "julia-good", &ijulia());
+    let ran = project.jlsys(&["kernel", "install"]).expect_status(0).expect_stdout("julia-good-jlsys");
+    assert!(ran.stderr().contains("/nowhere/julia") && ran.stderr().lines().count() == 1, "{}", ran.stderr());
+    project.jlsys(&["kernel", "install", NAME]).expect_refusal(&["/nowhere/julia"]);
+    project.jlsys(&["kernel", "remove"]).expect_status(0);
+    std::fs::remove_dir_all(good).unwrap();
     for broken in ["", "{", "[]", "{\"argv\": []}", "{\"argv\": [1]}"] {
         std::fs::write(folder.join("kernel.json"), broken).unwrap();
         let list = project.jlsys(&["kernel", "list"]).expect_status(0).expect_stdout("no Julia kernelspecs");

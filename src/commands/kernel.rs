@@ -23,7 +23,8 @@ fn install(folders: &JupyterFolders, args: &KernelInstallArgs) -> Result<Exit, E
     let project = args.project.as_deref().map(project_folder).transpose()?;
     let options =
         InstallOptions { kernels: args.kernels.clone(), replace: args.replace, project, jlsys: None };
-    for kernel in kernel::install(folders, &options)? {
+    let tell = |refused: &KernelError| anstream::eprintln!("jlsys: {refused}");
+    for kernel in kernel::install_telling(folders, &options, tell)? {
         let how = match kernel.replaced {
             true => "in the place of the kernelspec that was there".to_owned(),
             false => format!("beside {}", kernel.wraps),

@@ -43,12 +43,25 @@ pub struct Wrapped {
     pub julia: String,
 }
 
+/// Installs kernelspecs, as [`install_telling`] does, and says nothing of those that cannot be wrapped.
+pub fn install(folders: &JupyterFolders, options: &InstallOptions) -> Result<Vec<Wrapped>, KernelError> {
+    install_telling(folders, options, |_| ())
+}
+
 /// Installs kernelspecs. Asks each one's Julia what it is, unless the cache knows.
+///
+/// Where none is named, those that cannot be wrapped (their Julia is gone, they start something else) are passed over, and
+/// `tell` hears of each, as long as there is one that can.
 ///
 /// # Errors
 ///
-/// There is none to wrap, one cannot be wrapped, or a file cannot be written. Those before it are installed then.
-pub fn install(folders: &JupyterFolders, options: &InstallOptions) -> Result<Vec<Wrapped>, KernelError> {
+/// There is none to wrap, one that is named cannot be wrapped, or a file cannot be written. Those before it are installed
+/// then.
+pub fn install_telling(
+    folders: &JupyterFolders,
+    options: &InstallOptions,
+    tell: impl Fn(&KernelError),
+) -> Result<Vec<Wrapped>, KernelError> {
     let kernels = Kernels::find(folders);
     let jlsys = match &options.jlsys {
         Some(jlsys) => jlsys.clone(),
@@ -57,16 +70,32 @@ pub fn install(folders: &JupyterFolders, options: &InstallOptions) -> Result<Vec
     if kernels.originals().next().is_none() {
         return Err(KernelError::None { folders: folders.kernels() });
     }
-    let chosen: Vec<&Found> = if options.kernels.is_empty() {
-        kernels.originals().collect()
-    } else {
+    let named = !options.kernels.is_empty();
+    let chosen: Vec<&Found> = if named {
         options
             .kernels
             .iter()
             .map(|name| kernels.named(name, kernels.originals()))
             .collect::<Result<_, _>>()?
+    } else {
+        kernels.originals().collect()
     };
-    chosen.into_iter().map(|kernel| install_one(folders, kernel, options, &jlsys)).collect()
+    let mut wrapped = Vec::new();
+    let mut refused = Vec::new();
+    for kernel in chosen {
+        match install_one(folders, kernel, options, &jlsys) {
+            Ok(kernel) => wrapped.push(kernel),
+            Err(error @ (KernelError::NotJulia { .. } | KernelError::BadName { .. })) if !named => {
+                refused.push(error)
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if wrapped.is_empty() && !refused.is_empty() {
+        return Err(refused.swap_remove(0));
+    }
+    refused.iter().for_each(tell);
+    Ok(wrapped)
 }
 
 fn install_one(
