@@ -114,11 +114,11 @@ fn glob(pattern: &str, text: &str) -> Result<GlobMatcher, SelectError> {
 
 /// All notebooks in a folder and below, in the order of their names, and whether that is all.
 fn walk(folder: &Path, only_this_project: bool) -> (Vec<PathBuf>, bool) {
-    let takes_part = move |entry: &DirEntry| {
-        entry.depth() == 0
-            || !entry.file_name().as_encoded_bytes().starts_with(b".")
-                && !(entry.file_type().is_dir() && only_this_project && is_project(entry.path()))
+    let is_passed_over = move |entry: &DirEntry| {
+        entry.file_name().as_encoded_bytes().starts_with(b".")
+            || entry.file_type().is_dir() && only_this_project && is_project(entry.path())
     };
+    let takes_part = move |entry: &DirEntry| entry.depth() == 0 || !is_passed_over(entry);
     let mut found = Vec::new();
     let walk = WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(takes_part);
     for (count, entry) in walk.flatten().enumerate() {
