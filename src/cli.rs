@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cache;
+mod kernel;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use cache::{CacheCommand, GcArgs, ListArgs, RmArgs, ShowArgs, VerifyArgs};
+pub use kernel::{KernelCommand, KernelInstallArgs};
 
 use crate::config::Overrides;
 use crate::prepare::Request;
@@ -178,39 +180,6 @@ pub struct TraceArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// `jlsys kernel`.
-#[derive(Debug, Subcommand)]
-pub enum KernelCommand {
-    /// Install kernelspecs that start through `jlsys run`
-    Install(KernelInstallArgs),
-    /// List Julia's kernelspecs
-    List {
-        /// Print the list as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Remove kernelspecs that jlsys installed; what they replaced comes back
-    Remove {
-        /// Their names (by default all that jlsys installed)
-        #[arg(value_name = "KERNEL")]
-        kernels: Vec<String>,
-    },
-}
-
-/// `jlsys kernel install`.
-#[derive(Debug, Args)]
-pub struct KernelInstallArgs {
-    /// The names of the kernelspecs to wrap (by default every Julia kernelspec)
-    #[arg(value_name = "KERNEL")]
-    pub kernels: Vec<String>,
-    /// Take the place of the kernelspec, under its name, instead of standing beside it
-    #[arg(long)]
-    pub replace: bool,
-    /// Always start this project, a folder (by default what the kernelspec, JULIA_PROJECT or the default environment says)
-    #[arg(long, value_name = "PROJECT")]
-    pub project: Option<PathBuf>,
 }
 
 impl WorkArgs {
