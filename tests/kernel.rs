@@ -274,3 +274,9 @@ fn what_cannot_be_wrapped_is_refused_in_one_line() {
         .expect_refusal(&["julia-1.5-jlsys", "not installed by jlsys"]);
     project.jlsys(&["kernel", "install", "--project", "no-such-folder"]).expect_refusal(&["no-such-folder"]);
 }
+
+#[test]
+fn a_channel_is_juliaups_as_with_its_launcher() {
+    let project = Project::new().write().env("JULIAUP_DEPOT_PATH", "/nowhere");
+    project.jlsys(&["run", "--", "+none", "-e", "0"]).expect_refusal(&["juliaup channel 'none'"]);
+}

@@ -10,6 +10,15 @@ using SHA
 const UUID = Base.UUID("7073ff75-c697-5162-941a-fcdaad2a7d2a")
 const STDLIB = Base.Sys.STDLIB
 
+# Tests run side by side in one depot: nobody may see half of a file, nor one change that is the same as before.
+function place(file, text)
+    isfile(file) && read(file, String) == text && return
+    mkpath(dirname(file))
+    temporary = tempname(dirname(file))
+    write(temporary, text)
+    mv(temporary, file; force = true)
+end
+
 kernels, libzmq = ARGS
 source = joinpath(@__DIR__, "IJulia")
 files = ["Project.toml"; [joinpath("src", name) for name in sort(readdir(joinpath(source, "src")))]]
@@ -17,11 +26,8 @@ files = ["Project.toml"; [joinpath("src", name) for name in sort(readdir(joinpat
 tree = bytes2hex(sha1(join(read(joinpath(source, file), String) for file in files)))
 slug = Base.version_slug(UUID, Base.SHA1(tree))
 folder = joinpath(first(DEPOT_PATH), "packages", "IJulia", slug)
-if !isdir(folder)
-    mkpath(joinpath(folder, "src"))
-    for file in files
-        cp(joinpath(source, file), joinpath(folder, file); force = true)
-    end
+for file in files
+    place(joinpath(folder, file), read(joinpath(source, file), String))
 end
 
 # The manifest: IJulia, and what it needs of the standard library, as that library's own project files have it.
@@ -40,10 +46,10 @@ function need(deps)
 end
 direct = readdeps(joinpath(source, "Project.toml"))
 need(direct)
-environment = mkpath(joinpath(first(DEPOT_PATH), "environments", "v$(VERSION.major).$(VERSION.minor)"))
-write(joinpath(environment, "Project.toml"), "[deps]\nIJulia = \"$UUID\"\n")
+environment = joinpath(first(DEPOT_PATH), "environments", "v$(VERSION.major).$(VERSION.minor)")
+place(joinpath(environment, "Project.toml"), "[deps]\nIJulia = \"$UUID\"\n")
 prefix = VERSION >= v"1.7" ? "deps." : ""
-open(joinpath(environment, "Manifest.toml"), "w") do io
+place(joinpath(environment, "Manifest.toml"), sprint() do io
     VERSION >= v"1.7" && println(io, "julia_version = \"$VERSION\"\nmanifest_format = \"2.0\"\n")
     entry(name, deps) = println(io, "[[", prefix, name, "]]", isempty(deps) ? "" : "\ndeps = $(repr([first(d) for d in deps]))")
     entry("IJulia", direct)
@@ -52,11 +58,11 @@ open(joinpath(environment, "Manifest.toml"), "w") do io
         entry(name, readdeps(joinpath(STDLIB, name, "Project.toml")))
         println(io, "uuid = \"$(needed[name])\"\n")
     end
-end
+end)
 
-spec = mkpath(joinpath(kernels, "julia-$(VERSION.major).$(VERSION.minor)"))
+spec = joinpath(kernels, "julia-$(VERSION.major).$(VERSION.minor)")
 julia = joinpath(Sys.BINDIR, Base.julia_exename())
-write(joinpath(spec, "kernel.json"), """
+place(joinpath(spec, "kernel.json"), """
     {
       "argv": [$(repr(julia)), "-i", "--color=yes", "--project=@.", "-e", "import IJulia; IJulia.run_kernel()", "{connection_file}"],
       "display_name": "Julia $VERSION",
