@@ -16,13 +16,26 @@ use crate::process::{self, Command};
 use crate::sysimage::{self, HostCpu};
 
 pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
-    let julia_args = JuliaArguments::read(&args.args);
     let mut request = args.request();
+    let mut args_for_julia = args.args.as_slice();
+    // juliaup's launcher takes a channel before all else. What is started here is the Julia behind the launcher.
+    if let [channel, rest @ ..] = args_for_julia
+        && let Some(channel) = channel.to_str().filter(|text| text.starts_with('+'))
+    {
+        request.julia = Some(channel.to_owned());
+        args_for_julia = rest;
+    }
+    let julia_args = JuliaArguments::read(args_for_julia);
     // Julia's own `--project` among its arguments is the one that Julia will follow.
     if let Some(project) = &julia_args.project {
         request.project = Some(project.clone());
     }
-    let start = choose(&request, &julia_args).or_else(|reason| plain(&request, reason))?;
+    let mut likely = request.clone();
+    if likely.project.is_none() && std::env::var_os("JULIA_PROJECT").is_none() {
+        likely.project.clone_from(&args.default_project);
+    }
+    // Plain Julia finds its default by itself, and not every version knows it by the name that jlsys does.
+    let start = choose(&likely, &julia_args).or_else(|reason| plain(&request, reason))?;
     if let Some(reason) = start.reason.filter(|_| !args.quiet) {
         anstream::eprintln!("jlsys: plain Julia: {reason}");
     }
@@ -33,7 +46,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
     if let Some(project) = start.project.filter(|_| julia_args.project.is_none()) {
         command = command.option("--project=", project);
     }
-    let command = command.args(&args.args);
+    let command = command.args(args_for_julia);
     let source = process::replace_with(&command);
     Err(Error::Exec { julia: start.julia, source })
 }

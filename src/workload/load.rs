@@ -48,6 +48,7 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         ran_out_of_memory: false,
         trace: trace.clone(),
         log: log.clone(),
+        note: None,
     };
     let mut failed = BTreeMap::new();
     for _ in 0..ROUNDS {
