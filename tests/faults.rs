@@ -289,12 +289,7 @@ impl OldCpu {
             return None;
         }
         let (julia, starts) = (project.outside("julia-on-old-cpu"), project.outside("starts"));
-        // A wrapper script starts the loader, which starts Julia; only a program can be emulated.
-        let trace = ["-x", support::julia().to_str()?, "--version"];
-        let trace = Command::new("sh").args(trace).output().ok()?;
-        let trace = String::from_utf8_lossy(&trace.stderr).into_owned();
-        let program =
-            trace.lines().find_map(|line| line.strip_prefix("+ exec "))?.strip_suffix("--version")?;
+        let program = emulated_program()?;
         let text = format!(
             "#!/bin/sh\necho >>'{}'\nexec {} {program} \"$@\"\n",
             starts.display(),
@@ -317,6 +312,18 @@ impl OldCpu {
         let _ = std::fs::remove_file(&self.starts);
         starts
     }
+}
+
+/// What the Julia under test comes down to: only a program can be emulated, and it may be a wrapper script.
+fn emulated_program() -> Option<String> {
+    let julia = support::julia();
+    if std::fs::read(julia).ok()?.starts_with(b"\x7fELF") {
+        return Some(format!("'{}'", julia.display()));
+    }
+    let trace = Command::new("sh").arg("-x").arg(julia).arg("--version").output().ok()?;
+    let trace = String::from_utf8_lossy(&trace.stderr).into_owned();
+    let program = trace.lines().find_map(|line| line.strip_prefix("+ exec "))?;
+    program.strip_suffix("--version").map(str::to_owned)
 }
 
 #[test]
