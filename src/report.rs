@@ -270,6 +270,7 @@ impl Report {
             let parts: Vec<_> = path.components().rev().take(parts).collect();
             parts.into_iter().rev().collect::<PathBuf>()
         };
+        let folder = self.project.parent().map(|folder| format!("{}/", folder.display())).unwrap_or_default();
         self.image = None;
         self.startup = None;
         // The project's folder and file: enough to know it by.
@@ -282,6 +283,9 @@ impl Report {
             let end =
                 ["; its output is in ", "; Julia's output is in "].iter().find_map(|words| text.find(words));
             text.truncate(end.unwrap_or(text.len()));
+            if folder.len() > 1 {
+                *text = text.replace(&folder, "");
+            }
         }
     }
 

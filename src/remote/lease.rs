@@ -70,7 +70,7 @@ pub struct Lease {
 #[derive(Debug)]
 pub enum Claim {
     /// It is ours: build.
-    Ours(Lease),
+    Ours(Box<Lease>),
     /// Somebody else has it: wait.
     Theirs(Watch),
     /// This remote knows no leases: build.
@@ -119,7 +119,13 @@ impl Lease {
         // the lease; and a write whose answer was lost finds, when it is tried again, its own object in its way.
         Ok(match look(store, key, None).await? {
             Some((_, version, Some(stored))) if stored.token == content.token => {
-                Claim::Ours(Self { store: store.clone(), object, content, version: Some(version), times })
+                Claim::Ours(Box::new(Self {
+                    store: store.clone(),
+                    object,
+                    content,
+                    version: Some(version),
+                    times,
+                }))
             }
             Some((watch, ..)) => Claim::Theirs(watch),
             None => Claim::Unknown,

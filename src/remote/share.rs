@@ -92,7 +92,7 @@ impl<'a> Share<'a> {
             };
             match claim {
                 Claim::Ours(lease) => {
-                    self.lease = Some(lease);
+                    self.lease = Some(*lease);
                     // It may have come between the two questions.
                     return Ok(self.pull(store, full_only).await.ok().flatten());
                 }
