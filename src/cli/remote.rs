@@ -14,7 +14,7 @@ use crate::remote::PublicKey;
 /// `jlsys cache push`.
 #[derive(Debug, Args)]
 pub struct PushArgs {
-    /// The remote: s3://…, gs://…, az://…, https://… or a folder (by default JLSYS_REMOTE_URL, else `url` in [remote])
+    /// The remote: s3://…, gs://…, az://…, https://… or a folder (by default JLSYS_REMOTE_URL, else `url` in jlsys.toml)
     pub url: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
@@ -40,7 +40,7 @@ pub struct PushArgs {
 /// `jlsys cache pull`.
 #[derive(Debug, Args)]
 pub struct PullArgs {
-    /// The remote: s3://…, gs://…, az://…, https://… or a folder (by default JLSYS_REMOTE_URL, else `url` in [remote])
+    /// The remote: s3://…, gs://…, az://…, https://… or a folder (by default JLSYS_REMOTE_URL, else `url` in jlsys.toml)
     pub url: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
@@ -52,7 +52,7 @@ pub struct PullArgs {
     /// All images on the remote that are for this Julia and this CPU
     #[arg(long)]
     pub all: bool,
-    /// A public key whose images are accepted, instead of those in JLSYS_REMOTE_KEYS and in [remote]
+    /// A public key whose images are accepted, instead of those in JLSYS_REMOTE_KEYS and in jlsys.toml
     #[arg(long = "accept", value_name = "PUBLIC-KEY")]
     pub accept: Vec<PublicKey>,
     /// Pull also what the cache has
