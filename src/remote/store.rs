@@ -12,7 +12,8 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{
-    Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
+    Error as StoreError, GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    UpdateVersion,
 };
 
 use super::RemoteError;
@@ -112,12 +113,21 @@ impl Store {
         found: object_store::GetResult,
         limit: u64,
     ) -> Result<Vec<u8>, RemoteError> {
+        let too_much = || RemoteError::WrongBytes { remote: self.name.clone(), object: object.to_owned() };
+        if found.meta.size > limit {
+            return Err(too_much());
+        }
+        // As a stream a file comes in small parts, each with a trip to another thread.
+        if let GetResultPayload::File(..) = found.payload {
+            let bytes = found.bytes().await.map_err(self.fail(format!("read '{object}'")))?;
+            return Ok(bytes.into());
+        }
         let mut bytes = Vec::new();
         let mut parts = found.into_stream();
         while let Some(part) = parts.next().await {
             bytes.extend_from_slice(&part.map_err(self.fail(format!("read '{object}'")))?);
             if bytes.len() as u64 > limit {
-                return Err(RemoteError::WrongBytes { remote: self.name.clone(), object: object.to_owned() });
+                return Err(too_much());
             }
         }
         Ok(bytes)
