@@ -25,6 +25,7 @@ mod mapped;
 mod probes;
 mod project;
 mod staging;
+mod tidy;
 mod trust;
 mod usage;
 mod verdict;
