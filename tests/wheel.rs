@@ -26,12 +26,17 @@ fn pip_installs_a_jlsys_that_works() {
     let path = std::env::join_paths(
         std::iter::once(tools.clone()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
+    let wheels = project.outside("wheels");
+    run(Command::new(tools.join("python"))
+        .args(["-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--wheel-dir"])
+        .args([&wheels, root])
+        .env("PATH", path.unwrap()));
+    let wheel = std::fs::read_dir(&wheels).unwrap().next().unwrap().unwrap().path();
     run(Command::new(tools.join("python"))
         .args(["-m", "pip", "--python"])
         .arg(environment.join("bin/python"))
-        .args(["install", "--quiet", "--no-build-isolation", "--no-deps", "--disable-pip-version-check"])
-        .arg(root)
-        .env("PATH", path.unwrap()));
+        .args(["install", "--quiet", "--no-index"])
+        .arg(wheel));
 
     let jlsys: PathBuf = environment.join("bin/jlsys");
     let version = run(&mut project.command_for(&jlsys, &["--version"])).stdout();
