@@ -164,6 +164,16 @@ impl KeyInputs {
         })
     }
 
+    /// Whether nothing but notebooks is another than in `other`.
+    pub fn differs_in_notebooks_alone(&self, other: &Self) -> bool {
+        let without = |inputs: &Self| {
+            let mut inputs = inputs.clone();
+            inputs.workloads.retain(|workload| workload.kind != Kind::Notebooks);
+            inputs
+        };
+        without(self) == without(other)
+    }
+
     /// The key.
     pub fn key(&self) -> Key {
         // Structs, ordered maps and lists of plain values serialise always, and always the same.

@@ -1,9 +1,10 @@
 //! The way of the data, from a plan to an image in the cache.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::cache::{BuildLock, Cache, CacheError, Limits, Staging};
+use crate::budget::Budget;
+use crate::cache::{BuildLock, Cache, Limits, Staging};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::julia::Driver;
@@ -35,13 +36,16 @@ pub struct BuildOptions {
     pub retry: bool,
     /// Whether to build even if there is an image.
     pub force: bool,
+    /// How long it may take; wins over the settings.
+    pub time_budget: Option<Duration>,
 }
 
 /// Builds the image of a project, or finds it.
 pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progress) -> Result<Report, Error> {
-    let mut report = match find(prepared, options) {
+    let budget = Budget::starting_now(options.time_budget.or(prepared.settings.time_budget));
+    let mut report = match find(prepared, options, &budget) {
         Some(report) => report,
-        None => build_or_wait(prepared, options, progress).await?,
+        None => build_or_wait(prepared, options, budget, progress).await?,
     };
     let project_file = &prepared.environment.project_file;
     let kept = prepared.cache.keep_project(project_file, prepared.key, &prepared.overrides);
@@ -82,24 +86,25 @@ fn keep_within(prepared: &Prepared, progress: &Progress) {
 async fn build_or_wait(
     prepared: &Prepared,
     options: BuildOptions,
+    budget: Budget,
     progress: &Progress,
 ) -> Result<Report, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
     prepared.cache.prepare()?;
-    let _lock = lock(&prepared.cache, &prepared.key, progress).await?;
+    let _lock = lock(&prepared.cache, &prepared.key, &budget, progress).await?;
     // Whoever had the lock may have built it.
-    if let Some(report) = find(prepared, options) {
+    if let Some(report) = find(prepared, options, &budget) {
         return Ok(report);
     }
     let mut share = Share::new(prepared, progress);
     if !options.force
-        && let Some(report) = share.obtain(options.retry).await
+        && let Some(report) = share.obtain(options.retry, budget.end_of_workloads()).await
     {
         share.finish(None).await;
         keep_within(prepared, progress);
         return Ok(report);
     }
-    let mut built = share.while_building(build_here(prepared, options, progress)).await;
+    let mut built = share.while_building(build_here(prepared, options, budget, progress)).await;
     share.finish(built.as_mut().ok()).await;
     built
 }
@@ -108,12 +113,13 @@ async fn build_or_wait(
 async fn build_here(
     prepared: &Prepared,
     options: BuildOptions,
+    budget: Budget,
     progress: &Progress,
 ) -> Result<Report, Error> {
     let linker = Linker::find(&prepared.julia)?;
     prepared.cache.forget_failure(&prepared.key);
     let staging = prepared.cache.stage()?;
-    Build::new(prepared, options, progress, staging)?.run(&linker).await
+    Build::new(prepared, options, budget, progress, staging)?.run(&linker).await
 }
 
 /// Runs the workloads alone. The statements that can be replayed go to the file `output`, if one is named.
@@ -125,7 +131,8 @@ pub async fn trace(
 ) -> Result<TraceReport, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
     prepared.cache.prepare()?;
-    let mut build = Build::new(prepared, options, progress, prepared.cache.stage()?)?;
+    let budget = Budget::starting_now(options.time_budget);
+    let mut build = Build::new(prepared, options, budget, progress, prepared.cache.stage()?)?;
     let (plan, traces) = build.trace().await?;
     let statements = build.collect(&plan, &traces)?;
     build.warn_of_left_out(&plan);
@@ -139,30 +146,45 @@ pub async fn trace(
 }
 
 /// The report of an earlier build that settles this one.
-fn find(prepared: &Prepared, options: BuildOptions) -> Option<Report> {
+fn find(prepared: &Prepared, options: BuildOptions, budget: &Budget) -> Option<Report> {
     if options.force {
         return None;
     }
     if let Ok(entry) = prepared.cache.entry(&prepared.key) {
-        if options.retry && entry.header.tier != Tier::Full {
+        let mut report = entry.report().ok()?;
+        if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
             return None;
         }
-        let mut report = entry.report().ok()?;
         report.outcome = BuildOutcome::Hit;
         entry.note_use();
         return Some(report);
     }
     let mut report = prepared.cache.failure(&prepared.key).filter(|_| !options.retry)?;
+    // What there was too little time for is worth another try when there is more.
+    if let Some(seconds) = report.cut_short
+        && budget.total().is_none_or(|total| total.as_secs_f64() > seconds)
+    {
+        return None;
+    }
     report.warnings.push("it was tried before and not again; `--retry` tries again".to_owned());
     Some(report)
 }
 
 /// Takes the right to build `key`, or to pull it; waits while somebody else has it.
-pub(crate) async fn lock(cache: &Cache, key: &Key, progress: &Progress) -> Result<BuildLock, CacheError> {
+pub(crate) async fn lock(
+    cache: &Cache,
+    key: &Key,
+    budget: &Budget,
+    progress: &Progress,
+) -> Result<BuildLock, Error> {
     let mut waiting = None;
     loop {
         if let Some(lock) = cache.try_lock(key)? {
             return Ok(lock);
+        }
+        if budget.is_short_of(Duration::ZERO) {
+            let budget = budget.to_string();
+            return Err(Error::OutOfTime { budget, doing: "another jlsys was building this image" });
         }
         waiting.get_or_insert_with(|| progress.phase("waiting for another jlsys that builds this image"));
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -173,6 +195,7 @@ pub(crate) async fn lock(cache: &Cache, key: &Key, progress: &Progress) -> Resul
 struct Build<'a> {
     prepared: &'a Prepared,
     options: BuildOptions,
+    budget: Budget,
     progress: &'a Progress,
     staging: Staging,
     drivers: PathBuf,
@@ -183,6 +206,7 @@ impl<'a> Build<'a> {
     fn new(
         prepared: &'a Prepared,
         options: BuildOptions,
+        budget: Budget,
         progress: &'a Progress,
         staging: Staging,
     ) -> Result<Self, Error> {
@@ -193,11 +217,18 @@ impl<'a> Build<'a> {
         let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
-        Ok(Self { prepared, options, progress, staging, drivers, report })
+        Ok(Self { prepared, options, budget, progress, staging, drivers, report })
     }
 
     async fn run(mut self, linker: &Linker) -> Result<Report, Error> {
-        let (plan, traces) = self.trace().await?;
+        let (plan, traces) = match self.trace().await {
+            Err(error @ Error::OutOfTime { .. }) => {
+                self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
+                self.report.warnings.push(error.to_string());
+                return self.give_up();
+            }
+            traced => traced?,
+        };
         let statements = self.collect(&plan, &traces)?;
         self.climb(&plan, &statements, linker).await
     }
@@ -208,15 +239,25 @@ impl<'a> Build<'a> {
         let mut ladder = Ladder::new(packages, statements.owners.clone());
         let mut best = None;
         let mut number = 0;
+        let mut writing_takes = Duration::ZERO;
         while let Some(attempt) = ladder.next() {
+            if self.budget.is_short_of(writing_takes) {
+                self.was_cut_short("left too little to try again with less");
+                break;
+            }
             number += 1;
+            let started = Instant::now();
             match self.attempt(number, plan, &attempt, statements, linker).await {
                 Ok(made) => {
+                    writing_takes = started.elapsed();
                     ladder.worked();
                     best = Some((attempt, made));
                 }
                 Err(AttemptError::Fatal(error)) => return Err(error),
                 Err(AttemptError::Failed(failed)) => {
+                    if failed.wrote_image {
+                        writing_takes = started.elapsed();
+                    }
                     // The whole of it, with the path that its log will have, is said at the end.
                     let what = failed.what.split("; its output is in").next().unwrap_or_default();
                     self.progress.say(&format!("  that did not work: {what}"));
@@ -282,6 +323,12 @@ impl<'a> Build<'a> {
                 self.prepared.environment.package(*uuid).map_or_else(|| uuid.to_string(), |p| p.name.clone())
             }
         }
+    }
+
+    /// Notes that the time budget `did` something to the build.
+    fn was_cut_short(&mut self, did: &str) {
+        self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
+        self.report.warnings.push(format!("{} {did}; `--retry` with more builds it again", self.budget));
     }
 
     fn warn_of_left_out(&mut self, plan: &Plan) {

@@ -26,6 +26,7 @@ mod mapped;
 mod probes;
 mod project;
 mod staging;
+mod tidy;
 mod trust;
 mod usage;
 mod verdict;

@@ -1,5 +1,7 @@
 //! `jlsys build`: build the image of a project, or find it.
 
+use std::time::Duration;
+
 use indicatif::HumanBytes;
 
 use crate::cli::BuildArgs;
@@ -13,7 +15,12 @@ use crate::report::{BuildOutcome, Report, Tier};
 pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.work.request())?;
     let progress = Progress::new(args.work.verbosity());
-    let options = BuildOptions { jobs: args.work.jobs.map(Into::into), retry: args.retry, force: args.force };
+    let options = BuildOptions {
+        jobs: args.work.jobs.map(Into::into),
+        retry: args.retry,
+        force: args.force,
+        time_budget: args.time_budget.map(Duration::from_secs),
+    };
     let build = pipeline::build(&prepared, options, &progress);
     let report =
         process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
@@ -23,11 +30,16 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     if args.json {
         super::print_json(&report)?;
     }
-    Ok(match report.tier {
+    Ok(exit(&report, args.strict))
+}
+
+/// What a build's end means for the exit status.
+pub(super) fn exit(report: &Report, strict: bool) -> Exit {
+    match report.tier {
         Tier::Stock => Exit::Stock,
-        tier if args.strict && tier != Tier::Full => Exit::NotFull,
+        tier if strict && tier != Tier::Full => Exit::NotFull,
         _ => Exit::Ok,
-    })
+    }
 }
 
 /// Says in a few lines what there is now.

@@ -20,6 +20,8 @@ pub struct Loaded {
     pub ran: Ran,
     /// The packages that do not load, with the reason.
     pub failed: BTreeMap<Uuid, String>,
+    /// Whether the build's time budget ended it: then nothing is known of the packages that it did not come to.
+    pub cut_short: bool,
 }
 
 /// Loading could not be tried.
@@ -45,6 +47,7 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         outcome: Outcome::Ok,
         seconds: 0.0,
         peak_memory_bytes: 0,
+        cut_short: false,
         ran_out_of_memory: false,
         trace: trace.clone(),
         log: log.clone(),
@@ -57,12 +60,17 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
             .map_err(LoadError::List)?;
         let load = Driver::LOAD.path_in(runner.drivers);
         let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file);
-        let finished = process::run(&command, Some(runner.time_limit), &log).await?;
+        let limit = runner.limit();
+        let finished = process::run(&command, Some(limit), &log).await?;
         let results = PackageResults::read(&results_file);
         ran.outcome = finished.ending.into();
         ran.ran_out_of_memory |= finished.ending.is_for_want_of_memory(&log);
         ran.seconds += finished.seconds;
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
+        if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
+            ran.cut_short = true;
+            return Ok(Loaded { ran, failed, cut_short: true });
+        }
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         failed.extend(results.failed.into_iter().map(|(uuid, error)| {
@@ -79,7 +87,7 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
     if ran.outcome == Outcome::Ok && !failed.is_empty() {
         ran.outcome = Outcome::Failed;
     }
-    Ok(Loaded { ran, failed })
+    Ok(Loaded { ran, failed, cut_short: false })
 }
 
 fn name_of(packages: &[PlannedPackage], uuid: Uuid) -> Option<&str> {
