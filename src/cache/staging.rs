@@ -95,19 +95,43 @@ impl Staging {
 }
 
 impl Staging {
-    /// Renames the entry to `target`, where a damaged one may be: a folder that is not empty cannot be renamed over.
+    /// Renames the entry to `target`. An entry that is there goes into the build's folder, to be removed with it.
     fn put_in_place(&self, target: &Path) -> io::Result<()> {
-        let mut tries = 0;
-        loop {
-            set_aside(target, &self.folder.path().join(format!("replaced-{tries}")))?;
-            tries += 1;
+        // On a filesystem without locks another builder may be at the same; each turn is one step of either.
+        for turn in 0..100 {
             match std::fs::rename(self.entry(), target) {
-                // On a filesystem without locks another builder can put its entry there in between.
-                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries < 10 => {}
+                Err(error) if is_others_work(&error) => {}
+                result => return result,
+            }
+            match exchange(&self.entry(), target, turn) {
+                Err(error) if is_others_work(&error) => {}
                 result => return result,
             }
         }
+        Err(io::Error::other("other builders put theirs there again and again"))
     }
+}
+
+fn is_others_work(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound)
+}
+
+/// Swaps two folders in one step, so that nobody ever finds none.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn exchange(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
+    use nix::errno::Errno;
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+
+    match renameat2(AT_FDCWD, entry, AT_FDCWD, target, RenameFlags::RENAME_EXCHANGE) {
+        // Some network filesystems cannot.
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP) => set_aside(entry, target, turn),
+        result => Ok(result?),
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn exchange(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
+    set_aside(entry, target, turn)
 }
 
 impl Drop for Staging {
@@ -117,12 +141,11 @@ impl Drop for Staging {
     }
 }
 
-/// Moves an entry that is to be replaced into the build's folder, to be removed with it.
-fn set_aside(target: &Path, aside: &Path) -> io::Result<()> {
-    match std::fs::rename(target, aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// Swaps two folders in two steps.
+fn set_aside(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
+    let aside = entry.with_added_extension(format!("replaced-{turn}"));
+    std::fs::rename(target, &aside)?;
+    std::fs::rename(entry, target)
 }
 
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
