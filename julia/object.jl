@@ -17,8 +17,9 @@ Base.reinit_stdio()
 Base.init_depot_path()
 
 let (project, packages_file, statements_file, loaded_file, replayed_file) = ARGS[1:5], others = ARGS[6:end]
-    # No user environment, so that nothing but the manifest decides a version. Others that are named agree with it.
-    copy!(LOAD_PATH, [project; others; "@stdlib"])
+    # Others that are named agree with the project. The user's environment is there for the preferences that it may set, as in
+    # a session: packages are asked for by UUID and found before, so that it decides no version.
+    copy!(LOAD_PATH, [project; others; "@v#.#"; "@stdlib"])
 
     # In a module of its own: nothing of jlsys's may be found in a user's Main.
     staging = Module(:JlsysStaging)
