@@ -222,11 +222,23 @@ impl<'a> Build<'a> {
         };
         let phase = self.progress.phase(title);
         let log = self.staging.logs().join(name).with_added_extension("log");
-        let (project, jobs) = (&environment.project_file, self.jobs());
-        let finished = workload::precompile(julia, project, &self.drivers, purpose, jobs, &log).await?;
-        self.report.saw_memory(finished.peak_memory_bytes);
-        let elapsed =
-            phase.done(if finished.ending.is_success() { "" } else { "not all of them precompile" });
+        let mut runs = vec![(&environment.project_file, None, log)];
+        // Companions come from another environment, of which nothing else goes into the image.
+        let companions = environment.companions.iter().filter(|_| matches!(purpose, For::Writing(_)));
+        for companion in companions {
+            let name = environment.package(companion.uuid).map(|package| package.name.as_str());
+            let log = self.staging.logs().join(format!("precompile-{}.log", companion.uuid));
+            runs.push((&companion.project_file, name, log));
+        }
+        let mut all = true;
+        let jobs = self.jobs();
+        for (project, named, log) in runs {
+            let finished =
+                workload::precompile(julia, project, &self.drivers, purpose, named, jobs, &log).await?;
+            self.report.saw_memory(finished.peak_memory_bytes);
+            all &= finished.ending.is_success();
+        }
+        let elapsed = phase.done(if all { "" } else { "not all of them precompile" });
         self.note_phase(name, elapsed);
         Ok(())
     }
