@@ -16,6 +16,7 @@ use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
 use crate::sysimage::{HostCpu, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
+use crate::workload::{self, Capacity, For};
 
 mod attempt;
 mod traces;
@@ -230,7 +231,52 @@ impl<'a> Build<'a> {
             traced => traced?,
         };
         let statements = self.collect(&plan, &traces)?;
+        if let Some(arguments) = self.prepared.julia.differences().image_precompile_arguments() {
+            self.precompile(For::Writing(arguments)).await?;
+        }
         self.climb(&plan, &statements, linker).await
+    }
+
+    /// Precompiles the packages, several at once, where Julia can and there is something to do.
+    async fn precompile(&mut self, purpose: For<'_>) -> Result<(), Error> {
+        let Prepared { julia, environment, .. } = self.prepared;
+        let mut packages = environment.packages.values().chain(environment.project_package());
+        let is_needed = matches!(purpose, For::Sessions(_))
+            || packages.any(|package| !julia.has_base_module(package.uuid));
+        if !is_needed || !julia.differences().precompiles_in_parallel() {
+            return Ok(());
+        }
+        let (name, title) = match purpose {
+            For::Workloads => ("precompile", "precompiling packages"),
+            For::Writing(_) => ("precompile-image", "precompiling packages for the image"),
+            For::Sessions(_) => ("precompile-sessions", "precompiling what is outside the image"),
+        };
+        let phase = self.progress.phase(title);
+        let log = self.staging.logs().join(name).with_added_extension("log");
+        let mut runs = vec![(&environment.project_file, None, log)];
+        // Companions come from another environment, of which nothing else goes into the image.
+        let companions = environment.companions.iter().filter(|_| matches!(purpose, For::Writing(_)));
+        for companion in companions {
+            let name = environment.package(companion.uuid).map(|package| package.name.as_str());
+            let log = self.staging.logs().join(format!("precompile-{}.log", companion.uuid));
+            runs.push((&companion.project_file, name, log));
+        }
+        let mut all = true;
+        let jobs = self.jobs();
+        for (project, named, log) in runs {
+            let finished =
+                workload::precompile(julia, project, &self.drivers, purpose, named, jobs, &log).await?;
+            self.report.saw_memory(finished.peak_memory_bytes);
+            all &= finished.ending.is_success();
+        }
+        let elapsed = phase.done(if all { "" } else { "not all of them precompile" });
+        self.note_phase(name, elapsed);
+        Ok(())
+    }
+
+    /// How many workloads to run at once.
+    fn jobs(&self) -> usize {
+        self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs())
     }
 
     /// Climbs down the ladder until an image works, and commits it.
@@ -272,7 +318,13 @@ impl<'a> Build<'a> {
             }
         }
         match best {
-            Some((attempt, made)) => self.commit(&attempt, made, &statements.owners),
+            Some((attempt, made)) => {
+                if self.prepared.julia.differences().ties_caches_to_the_image() {
+                    let image = self.staging.image();
+                    self.precompile(For::Sessions(&image)).await?;
+                }
+                self.commit(&attempt, made, &statements.owners)
+            }
             None => self.give_up(),
         }
     }
@@ -306,11 +358,10 @@ impl<'a> Build<'a> {
 
     /// Which modules statements may name: those of the plan's packages and of the stock image.
     fn modules(&self, plan: &Plan) -> Modules {
-        let environment = &self.prepared.environment;
         let packages = plan.packages.iter().flat_map(|package| {
-            let extensions = environment.package(package.uuid).map(|known| known.extensions.keys().cloned());
-            let names = std::iter::once(package.name.clone()).chain(extensions.into_iter().flatten());
-            names.map(|name| LoadedModule { name, package: package.uuid })
+            let extensions = plan.extensions.iter().filter(|extension| extension.package == package.uuid);
+            let names = std::iter::once(&package.name).chain(extensions.map(|extension| &extension.name));
+            names.map(|name| LoadedModule { name: name.clone(), package: package.uuid })
         });
         let base = self.prepared.julia.facts.base_modules.iter().map(|module| module.name.clone());
         Modules::new(packages, base)

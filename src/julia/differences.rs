@@ -36,9 +36,39 @@ impl Differences {
         self.since(10)
     }
 
+    /// Whether packages can have extensions, which are modules of their own (1.9, <https://github.com/JuliaLang/julia/pull/47695>).
+    pub fn has_extensions(self) -> bool {
+        self.since(9)
+    }
+
+    /// What the archive or object that Julia writes is best called. On macOS an image whose archive (1.9) has another ending
+    /// does not work (<https://github.com/JuliaLang/PackageCompiler.jl/issues/738>).
+    pub fn object_name(self) -> &'static str {
+        if self.has_package_images() { "image-o.a" } else { "image.o" }
+    }
+
     /// Whether preferences exist (1.6).
     pub fn has_preferences(self) -> bool {
         self.since(6)
+    }
+
+    /// Whether Pkg precompiles packages several at once (1.6, <https://github.com/JuliaLang/Pkg.jl/pull/2018>).
+    pub fn precompiles_in_parallel(self) -> bool {
+        self.since(6)
+    }
+
+    /// Arguments for precompiling what the process that writes an image loads; `None` where that is the same as what every
+    /// process loads. From 1.9 on it is not, as that process must not have package images; and where it finds no cache
+    /// that was made without, it does not make one, but runs the package's source (`_require` in base/loading.jl).
+    pub fn image_precompile_arguments(self) -> Option<&'static [&'static str]> {
+        self.has_package_images().then_some(&["--pkgimages=no"])
+    }
+
+    /// Whether packages must be precompiled once more for sessions that start with an image. From 1.9 on a cache is tied to the
+    /// content of the image that it was made with (`build_id.hi` in src/staticdata.c), so that what is outside of the image
+    /// would be precompiled in the user's first session.
+    pub fn ties_caches_to_the_image(self) -> bool {
+        self.has_package_images()
     }
 
     /// Arguments for the process that writes an image. It must have one thread: 1.11 hangs otherwise
@@ -61,5 +91,33 @@ impl Differences {
     /// then depend on the day. `JULIA_PKG_PRECOMPILE_AUTO` (1.6): packages are precompiled when jlsys says so.
     pub fn pkg_variables(self) -> Vec<(&'static str, &'static str)> {
         if self.since(6) { vec![("JULIA_PKG_PRECOMPILE_AUTO", "0")] } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(version: &str) -> Differences {
+        Differences::of(&version.parse().unwrap())
+    }
+
+    #[test]
+    fn each_version_gets_what_it_understands() {
+        assert!(!of("1.4.2").is_supported() && of("1.5.0").is_supported() && of("2.0.0").is_supported());
+        // An unknown option ends Julia at once.
+        for old in ["1.5.3", "1.6.7", "1.8.5"] {
+            assert_eq!(of(old).object_arguments(), ["--threads=1"], "{old}");
+            assert_eq!(of(old).image_precompile_arguments(), None, "{old}");
+            assert!(!of(old).has_extensions() && !of(old).ties_caches_to_the_image(), "{old}");
+            assert_eq!(of(old).object_name(), "image.o", "{old}");
+        }
+        for new in ["1.9.0", "1.10.2", "1.12.5", "1.13.0-rc1"] {
+            assert_eq!(of(new).object_arguments(), ["--threads=1", "--pkgimages=no"], "{new}");
+            assert_eq!(of(new).image_precompile_arguments(), Some(["--pkgimages=no"].as_slice()), "{new}");
+            assert_eq!(of(new).object_name(), "image-o.a", "{new}");
+        }
+        assert!(!of("1.5.3").precompiles_in_parallel() && of("1.6.0").precompiles_in_parallel());
+        assert!(!of("1.9.4").has_image_threads() && of("1.10.0").has_image_threads());
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
 use crate::report::{StatementCounts, WorkloadReport};
 use crate::trace::{Collector, Owner};
-use crate::workload::{self, Capacity, Outcome, Ran, Runner};
+use crate::workload::{self, For, Outcome, Ran, Runner};
 
 /// All statements of all workloads, in one file.
 pub(super) struct Statements {
@@ -27,7 +27,8 @@ impl Build<'_> {
         let traces = self.staging.work().join("traces");
         std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
         let logs = self.staging.logs();
-        let jobs = self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs());
+        let jobs = self.jobs();
+        self.precompile(For::Workloads).await?;
         let runner = Runner {
             julia: &self.prepared.julia,
             project_file: &self.prepared.environment.project_file,
@@ -40,7 +41,7 @@ impl Build<'_> {
         };
         let plan = self.prepared.plan.clone();
         let phase = self.progress.phase(format!("loading {}", count(plan.packages.len(), "package")));
-        let loaded = workload::load(&runner, &plan.packages).await?;
+        let loaded = workload::load(&runner, &plan).await?;
         if loaded.cut_short {
             let budget = self.budget.to_string();
             return Err(Error::OutOfTime { budget, doing: "the packages were being loaded" });
@@ -89,6 +90,11 @@ impl Build<'_> {
                 ));
             }
         }
+        for (extension, error) in &loaded.failed_extensions {
+            let package = self.owner_name(&Owner::Package(extension.package));
+            let name = extension.extension.as_deref().unwrap_or_default();
+            self.report.warnings.push(format!("{name}, an extension of {package}, does not load: {error}"));
+        }
         let is_needed = |uuid| plan.packages.iter().any(|package| package.uuid == uuid && package.needed);
         let reasons = loaded.failed.into_iter().map(|(uuid, error)| {
             let reason = if is_needed(uuid) {
@@ -98,7 +104,9 @@ impl Build<'_> {
             };
             (uuid, reason)
         });
-        Ok((plan.without(&reasons.collect()), ran))
+        let mut plan = plan.without(&reasons.collect());
+        plan.extensions.retain(|extension| !loaded.failed_extensions.contains_key(&extension.identity()));
+        Ok((plan, ran))
     }
 
     /// Cleans the traces into one file of statements.

@@ -5,8 +5,8 @@ use std::io;
 
 use super::{Kind, Outcome, Ran, Runner};
 use crate::environment::Uuid;
-use crate::julia::{Driver, PackageResults, write_packages};
-use crate::plan::PlannedPackage;
+use crate::julia::{Driver, Identity, PackageResults, write_packages};
+use crate::plan::Plan;
 use crate::process::{self, ProcessError};
 
 /// How often loading starts again after a package that ended the whole process. Each round leaves one package out; more
@@ -22,6 +22,8 @@ pub struct Loaded {
     pub failed: BTreeMap<Uuid, String>,
     /// Whether the build's time budget ended it: then nothing is known of the packages that it did not come to.
     pub cut_short: bool,
+    /// The extensions that do not, with the reason. Their packages work without them, as Julia lets them.
+    pub failed_extensions: BTreeMap<Identity, String>,
 }
 
 /// Loading could not be tried.
@@ -36,7 +38,7 @@ pub enum LoadError {
 }
 
 /// Loads every package in a fresh Julia, which precompiles those that are not yet, and traces what that compiles.
-pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Loaded, LoadError> {
+pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError> {
     let list = runner.traces.join("load-packages");
     let results_file = runner.traces.join("load-results");
     let trace = runner.traces.join("load.jl");
@@ -53,11 +55,12 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         log: log.clone(),
         note: None,
     };
-    let mut failed = BTreeMap::new();
+    let mut failed: BTreeMap<Identity, String> = BTreeMap::new();
     for _ in 0..ROUNDS {
-        let remaining = packages.iter().filter(|package| !failed.contains_key(&package.uuid));
-        write_packages(&list, remaining.map(|package| (package.uuid, package.name.as_str())))
-            .map_err(LoadError::List)?;
+        let remaining = plan.modules().filter(|(module, _)| {
+            !failed.contains_key(module) && !failed.contains_key(&Identity::from(module.package))
+        });
+        write_packages(&list, remaining).map_err(LoadError::List)?;
         let load = Driver::LOAD.path_in(runner.drivers);
         let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file);
         let limit = runner.limit();
@@ -69,17 +72,18 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
         if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
             ran.cut_short = true;
-            return Ok(Loaded { ran, failed, cut_short: true });
+            let (failed, failed_extensions) = by_kind(failed);
+            return Ok(Loaded { ran, failed, failed_extensions, cut_short: true });
         }
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        failed.extend(results.failed.into_iter().map(|(uuid, error)| {
-            let own_words = name_of(packages, uuid).and_then(|name| precompile_error(&text, name));
-            (uuid, own_words.unwrap_or(error))
+        failed.extend(results.failed.into_iter().map(|(module, error)| {
+            let own_words = name_of(plan, &module).and_then(|name| precompile_error(&text, name));
+            (module, own_words.unwrap_or(error))
         }));
         match results.unfinished {
-            Some(package) if !finished.ending.is_success() => {
-                failed.insert(package, format!("Julia {} while loading it", finished.ending));
+            Some(module) if !finished.ending.is_success() => {
+                failed.insert(module, format!("Julia {} while loading it", finished.ending));
             }
             _ => break,
         }
@@ -87,11 +91,19 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
     if ran.outcome == Outcome::Ok && !failed.is_empty() {
         ran.outcome = Outcome::Failed;
     }
-    Ok(Loaded { ran, failed, cut_short: false })
+    let (failed, failed_extensions) = by_kind(failed);
+    Ok(Loaded { ran, failed, failed_extensions, cut_short: false })
 }
 
-fn name_of(packages: &[PlannedPackage], uuid: Uuid) -> Option<&str> {
-    packages.iter().find(|package| package.uuid == uuid).map(|package| package.name.as_str())
+/// Packages and extensions apart.
+fn by_kind(failed: BTreeMap<Identity, String>) -> (BTreeMap<Uuid, String>, BTreeMap<Identity, String>) {
+    let (packages, extensions): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        failed.into_iter().partition(|(module, _)| module.extension.is_none());
+    (packages.into_iter().map(|(module, error)| (module.package, error)).collect(), extensions)
+}
+
+fn name_of<'a>(plan: &'a Plan, module: &Identity) -> Option<&'a str> {
+    plan.modules().find(|(identity, _)| identity == module).map(|(_, name)| name)
 }
 
 /// Why a package does not precompile. Precompiling runs in a Julia of its own, so the error that arrives in `load.jl` says no

@@ -4,6 +4,7 @@ mod capacity;
 mod load;
 mod notebook;
 mod notebook_files;
+mod precompile;
 mod runner;
 mod select;
 
@@ -17,6 +18,7 @@ use crate::file::Sha256Digest;
 pub use capacity::Capacity;
 pub use load::{LoadError, Loaded, load};
 pub use notebook::{Notebook, NotebookError};
+pub use precompile::{For, precompile};
 pub use runner::{Outcome, Ran, Runner};
 pub use select::{SelectError, Selection, select};
 

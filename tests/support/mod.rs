@@ -42,8 +42,17 @@ pub struct Package {
     source: String,
     tests: Option<String>,
     deps: Vec<String>,
+    extensions: Vec<Extension>,
     place: Place,
     needed: bool,
+}
+
+/// A module of a package that Julia 1.9 and later load when another package is loaded.
+#[derive(Clone)]
+struct Extension {
+    name: String,
+    trigger: String,
+    source: String,
 }
 
 #[derive(Clone, PartialEq)]
@@ -53,24 +62,44 @@ enum Place {
     Folder,
 }
 
-/// The standard library's packages that tests use: name, UUID, dependencies (as in Julia 1.5's own manifests).
-const STDLIB: &[(&str, &str, &[&str])] = &[
-    ("DelimitedFiles", "8bb1440f-4735-579b-a4ab-409b98df4dab", &["Mmap"]),
-    ("Mmap", "a63ad114-7e13-5084-954f-fe012c677804", &[]),
-    (
-        "Test",
-        "8dfed614-e22c-5e08-85e1-65c5234f0b40",
-        &["Distributed", "InteractiveUtils", "Logging", "Random"],
-    ),
-    ("Distributed", "8ba89e20-285c-5b6f-9357-94700520ee1b", &["Random", "Serialization", "Sockets"]),
-    ("InteractiveUtils", "b77e0a4c-d291-57a0-90e8-8db25a27a240", &["Markdown"]),
-    ("Markdown", "d6f4376e-aef5-505a-96c1-9c027394607a", &["Base64"]),
-    ("Base64", "2a0f44e3-6c83-55bd-87e4-b1978d98bd5f", &[]),
-    ("Logging", "56ddb016-857b-54e1-b83d-db4d58db5568", &[]),
-    ("Random", "9a3f8284-a2c9-5f02-9a11-845980a1fd5c", &["Serialization"]),
-    ("Serialization", "9e88b42a-f829-5b0c-bbe9-9e923198166b", &[]),
-    ("Sockets", "6462fe0b-24de-5631-8697-dd941f90decc", &[]),
-];
+/// A package of this Julia's standard library, as its own project file has it: what it depends on differs from
+/// version to version.
+struct Stdlib {
+    uuid: String,
+    deps: Vec<String>,
+}
+
+impl Stdlib {
+    fn read(name: &str) -> Self {
+        let file = stdlib_folder().join(name).join("Project.toml");
+        let text = std::fs::read_to_string(&file).expect("a standard library of this Julia");
+        let project: toml::Table = text.parse().unwrap();
+        let deps = project.get("deps").and_then(toml::Value::as_table);
+        Self {
+            uuid: project["uuid"].as_str().unwrap().to_owned(),
+            deps: deps.into_iter().flat_map(|deps| deps.keys().cloned()).collect(),
+        }
+    }
+}
+
+/// `Sys.STDLIB` of the Julia that tests run.
+fn stdlib_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| says("print(Sys.STDLIB)").into())
+}
+
+/// What the Julia that tests run prints for this code.
+pub fn says(code: &str) -> String {
+    let output = Command::new(julia()).args(["--startup-file=no", "-e", code]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether the Julia that tests run is this version or a later one.
+pub fn julia_is_since(minor: u32) -> bool {
+    static MINOR: OnceLock<u32> = OnceLock::new();
+    *MINOR.get_or_init(|| says("print(VERSION.minor)").parse().unwrap()) >= minor
+}
 
 /// A package that is installed in the depot, as `Pkg.add` leaves it. Its module has this source.
 pub fn package(name: &str, source: &str) -> Package {
@@ -81,6 +110,7 @@ pub fn package(name: &str, source: &str) -> Package {
         source: source.to_owned(),
         tests: None,
         deps: Vec::new(),
+        extensions: Vec::new(),
         place: Place::Depot,
         needed: true,
     }
@@ -102,6 +132,13 @@ impl Package {
         self
     }
 
+    /// With an extension for another package of the project, whose module has this source.
+    pub fn extension(mut self, name: &str, trigger: &str, source: &str) -> Self {
+        let (name, trigger, source) = (name.to_owned(), trigger.to_owned(), source.to_owned());
+        self.extensions.push(Extension { name, trigger, source });
+        self
+    }
+
     /// In a folder of the project, as `Pkg.develop` leaves it.
     pub fn by_path(mut self) -> Self {
         self.place = Place::Folder;
@@ -117,7 +154,10 @@ impl Package {
     /// What the manifest calls its tree: anything that changes with the version and the content will do, since
     /// Julia looks packages up by this name and does not check it.
     fn tree(&self) -> String {
-        let content = format!("{}\n{}\n{}\n{:?}", self.name, self.version, self.source, self.tests);
+        let extensions: Vec<&str> =
+            self.extensions.iter().map(|extension| extension.source.as_str()).collect();
+        let content =
+            format!("{}\n{}\n{}\n{:?}\n{extensions:?}", self.name, self.version, self.source, self.tests);
         jlsys::file::Sha256Digest::of(content).to_string()[..40].to_owned()
     }
 }
@@ -155,11 +195,10 @@ impl Project {
             known.needed |= needed;
             return;
         }
-        let (name, uuid, deps) =
-            STDLIB.iter().find(|entry| entry.0 == name).expect("a known standard library");
+        let Stdlib { uuid, deps } = Stdlib::read(name);
         self.packages.push(Package {
-            uuid: (*uuid).to_owned(),
-            deps: deps.iter().map(|dep| (*dep).to_owned()).collect(),
+            uuid,
+            deps: deps.clone(),
             place: Place::Stdlib,
             needed,
             ..package(name, "")
@@ -226,6 +265,11 @@ impl Project {
             if !package.deps.is_empty() {
                 writeln!(manifest, "deps = {:?}", package.deps).unwrap();
             }
+            if !package.extensions.is_empty() {
+                let triggers: Vec<&String> =
+                    package.extensions.iter().map(|extension| &extension.trigger).collect();
+                writeln!(manifest, "weakdeps = {triggers:?}").unwrap();
+            }
             match package.place {
                 Place::Stdlib => {}
                 Place::Depot => {
@@ -236,6 +280,12 @@ impl Project {
                     writeln!(manifest, "version = \"{}\"\npath = \"{}\"", package.version, package.name)
                         .unwrap();
                 }
+            }
+            if !package.extensions.is_empty() {
+                writeln!(manifest, "[{}.extensions]", package.name).unwrap();
+            }
+            for Extension { name, trigger, .. } in &package.extensions {
+                writeln!(manifest, "{name} = {trigger:?}").unwrap();
             }
             manifest.push('\n');
             this.install(package);
@@ -268,9 +318,20 @@ impl Project {
             "name = \"{}\"\nuuid = \"{}\"\nversion = \"{}\"\n\n[deps]\n",
             package.name, package.uuid, package.version
         );
+        let uuid_of = |name: &String| &self.packages.iter().find(|other| other.name == *name).unwrap().uuid;
         for dep in &package.deps {
-            let uuid = self.packages.iter().find(|other| other.name == *dep).map(|other| other.uuid.clone());
-            writeln!(project, "{dep} = \"{}\"", uuid.unwrap()).unwrap();
+            writeln!(project, "{dep} = {:?}", uuid_of(dep)).unwrap();
+        }
+        if !package.extensions.is_empty() {
+            let (mut weak, mut extensions) = (String::new(), String::new());
+            for Extension { name, trigger, source } in &package.extensions {
+                writeln!(weak, "{trigger} = {:?}", uuid_of(trigger)).unwrap();
+                writeln!(extensions, "{name} = {trigger:?}").unwrap();
+                std::fs::create_dir_all(folder.join("ext")).unwrap();
+                let module = format!("module {name}\n{source}\nend\n");
+                write_if_new(&folder.join(format!("ext/{name}.jl")), &module);
+            }
+            write!(project, "\n[weakdeps]\n{weak}\n[extensions]\n{extensions}").unwrap();
         }
         project.push_str(
             "\n[extras]\nTest = \"8dfed614-e22c-5e08-85e1-65c5234f0b40\"\n\n[targets]\ntest = [\"Test\"]\n",
@@ -320,7 +381,8 @@ impl Project {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.outside("home"))
             .env("JULIA", julia())
-            .env("JULIA_DEPOT_PATH", &self.depot)
+            // With Julia's own depots behind it, where the standard library's caches are from 1.9 on.
+            .env("JULIA_DEPOT_PATH", format!("{}:", self.depot.display()))
             .env("JLSYS_CACHE_DIR", &self.cache)
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
