@@ -1,5 +1,6 @@
 //! A cached image with what is known of it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -178,10 +179,11 @@ impl Entry {
         inputs: &KeyInputs,
         report: &Report,
         tried_on: Option<HostCpu>,
+        known: &BTreeMap<PathBuf, Sha256Digest>,
     ) -> io::Result<()> {
         std::fs::write(folder.join(KEY_INPUTS), serde_json::to_vec_pretty(inputs)?)?;
         std::fs::write(folder.join(REPORT), serde_json::to_vec_pretty(report)?)?;
-        let contents = Contents::of(folder)?;
+        let contents = Contents::of(folder, known)?;
         let bytes = contents.bytes();
         std::fs::write(folder.join(contents::FILE), serde_json::to_vec_pretty(&contents)?)?;
         let image = match contents.0.get(Path::new(IMAGE_NAME)) {

@@ -1,5 +1,6 @@
 //! A build under way: a folder that becomes an entry by one rename, or goes away.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::trust::Trust;
 use super::{Cache, CacheError, lock};
+use crate::file::Sha256Digest;
 use crate::key::KeyInputs;
 use crate::report::Report;
 use crate::sysimage::{HostCpu, IMAGE_NAME};
@@ -20,6 +22,7 @@ pub struct Staging {
     folder: tempfile::TempDir,
     lock_path: PathBuf,
     _lock: File,
+    known: BTreeMap<PathBuf, Sha256Digest>,
 }
 
 impl Cache {
@@ -35,7 +38,7 @@ impl Cache {
             for name in ["entry", "entry/logs", "work"] {
                 super::create_private(&folder.path().join(name))?;
             }
-            Ok(Staging { folder, lock_path, _lock: lock })
+            Ok(Staging { folder, lock_path, _lock: lock, known: BTreeMap::new() })
         };
         make().map_err(|source| CacheError::Write { path: parent.clone(), source })
     }
@@ -62,6 +65,11 @@ impl Staging {
         self.folder.path().join("work")
     }
 
+    /// Tells what a file of the entry was just found to contain, so that it is not read again.
+    pub fn know(&mut self, name: impl Into<PathBuf>, digest: Sha256Digest) {
+        self.known.insert(name.into(), digest);
+    }
+
     /// Makes the folder an entry of `cache`, replacing one that is damaged, and returns it.
     ///
     /// `tried_on` is the CPU that the image was tried on, if it was.
@@ -83,7 +91,7 @@ impl Staging {
                 report.image_bytes = file.metadata()?.len();
                 report.image = Some(target.join(IMAGE_NAME));
             }
-            Entry::write(&self.entry(), inputs, report, tried_on.clone())?;
+            Entry::write(&self.entry(), inputs, report, tried_on.clone(), &self.known)?;
             self.put_in_place(&target)
         };
         commit().map_err(|source| CacheError::Write { path: target.clone(), source })?;

@@ -116,7 +116,8 @@ mod tests {
         std::fs::create_dir_all(&logs).unwrap();
         std::fs::write(logs.join("object.log"), "line\n".repeat(1000)).unwrap();
         let list = folder.path().join("cache/failures/x").join(contents::FILE);
-        let as_it_is = || Contents::of(&logs).unwrap().0["object.log".as_ref() as &Path].clone();
+        let nothing = std::collections::BTreeMap::new();
+        let as_it_is = || Contents::of(&logs, &nothing).unwrap().0["object.log".as_ref() as &Path].clone();
         let listed = Contents([("logs/object.log".into(), as_it_is())].into());
         std::fs::write(&list, serde_json::to_vec(&listed).unwrap()).unwrap();
         let freed = cache.tidy(1000);
