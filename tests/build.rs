@@ -365,7 +365,8 @@ fn what_is_wrong_with_an_image_leads_to_plain_julia() {
     expect_plain("is not an entry's description");
     std::fs::write(&header, text.replace("\"sys.so\"", "\"../../sys.so\"")).unwrap();
     expect_plain("names an image outside of it");
-    std::fs::write(&header, text.replacen("\"format\": 1", "\"format\": 99", 1)).unwrap();
+    let format = format!("\"format\": {}", jlsys::cache::FORMAT);
+    std::fs::write(&header, text.replacen(&format, "\"format\": 99", 1)).unwrap();
     expect_plain("another version of jlsys");
     std::fs::write(&header, &text).unwrap();
     project.jlsys(&["status"]).expect_status(0);

@@ -35,7 +35,9 @@ impl State {
             Ok(entry) if entry.runs_on(&HostCpu::detect()) == Some(false) => return Self::OtherCpu,
             Ok(entry) => return Self::Ready(Box::new(entry)),
             Err(Unusable::Damaged(what)) => return Self::Damaged(what),
-            Err(Unusable::Missing | Unusable::OtherFormat(_)) => {}
+            // The format is part of the key, so nobody's version of jlsys would have put it there.
+            Err(other @ Unusable::OtherFormat(_)) => return Self::Damaged(other.to_string()),
+            Err(Unusable::Missing) => {}
         }
         if let Some(report) = prepared.cache.failure(&prepared.key) {
             let reason = report.warnings.first().cloned();
