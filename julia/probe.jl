@@ -22,9 +22,12 @@ for library in Libdl.dllist()
     occursin(r"^libjulia(-internal)?(-debug)?\b.*\.(so|dylib|dll)", basename(library)) && say("library", library)
 end
 
-# From 1.9 on Julia ships the linker that it links package images with (base/linking.jl).
-if isdefined(Base, :PRIVATE_LIBEXECDIR)
-    say("lld", abspath(Sys.BINDIR, Base.PRIVATE_LIBEXECDIR, "lld"))
+# From 1.9 on Julia ships a linker for its package images, and knows what to tell it on this system, which changes from
+# version to version (base/linking.jl). The object and the image are named by jlsys.
+if isdefined(Base, :Linking) && isdefined(Base.Linking, :link_image_cmd)
+    for word in Base.Linking.link_image_cmd("{object}", "{image}")
+        isempty(word) || say("link-command", word)
+    end
 end
 
 # The depots behind the user's own: jlsys asks with JULIA_DEPOT_PATH unset.

@@ -9,6 +9,12 @@ use crate::environment::Uuid;
 use crate::file::Sha256Digest;
 use crate::process::Command;
 
+/// The word in [`Facts::link_command`] that stands for the object.
+pub const LINK_OBJECT: &str = "{object}";
+
+/// The word in [`Facts::link_command`] that stands for the image.
+pub const LINK_IMAGE: &str = "{image}";
+
 /// A Julia that answered the probe.
 #[derive(Debug, Clone)]
 pub struct JuliaInstall {
@@ -36,8 +42,9 @@ pub struct Facts {
     pub libraries: Vec<PathBuf>,
     /// The folder of the standard library's packages.
     pub stdlib: PathBuf,
-    /// The linker that comes with Julia 1.9 and later.
-    pub lld: Option<PathBuf>,
+    /// The command with which Julia 1.9 and later links package images, with the `lld` that it comes with. The words
+    /// [`LINK_OBJECT`] and [`LINK_IMAGE`] stand for the files. Empty where there is no such linker.
+    pub link_command: Vec<String>,
     /// `Sys.KERNEL`, such as `Linux`.
     pub os: String,
     /// `Sys.ARCH`, such as `x86_64`.

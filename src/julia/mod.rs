@@ -12,7 +12,7 @@ pub mod version;
 pub use differences::Differences;
 pub use discover::{DiscoverError, Wish, discover};
 pub use drivers::Driver;
-pub use install::{Facts, JuliaInstall};
+pub use install::{Facts, JuliaInstall, LINK_IMAGE, LINK_OBJECT};
 pub use probe::{ProbeError, probe};
 pub use results::{PackageResults, write_packages};
 pub use version::Version;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Driver;
-use super::install::{BaseModule, Facts};
+use super::install::{BaseModule, Facts, LINK_IMAGE, LINK_OBJECT};
 use crate::file::Sha256Digest;
 use crate::process::{self, Command, ProcessError};
 
@@ -82,6 +82,13 @@ pub async fn probe(julia: &Path) -> Result<Facts, ProbeError> {
     understand(julia, &answer)
 }
 
+/// The command, if it names the files to link and a linker that is there: a distribution may have left it out.
+fn link_command(words: Vec<&str>) -> Vec<String> {
+    let is_complete = words.first().is_some_and(|linker| process::is_executable(Path::new(linker)))
+        && [LINK_OBJECT, LINK_IMAGE].iter().all(|file| words.contains(file));
+    if is_complete { words.into_iter().map(str::to_owned).collect() } else { Vec::new() }
+}
+
 fn understand(julia: &Path, answer: &str) -> Result<Facts, ProbeError> {
     let lines: Vec<(&str, &str)> = answer.lines().filter_map(|line| line.split_once('\t')).collect();
     let missing = |missing| ProbeError::Incomplete { julia: julia.to_owned(), missing };
@@ -116,7 +123,7 @@ fn understand(julia: &Path, answer: &str) -> Result<Facts, ProbeError> {
         base_image_sha256,
         libraries,
         stdlib: one("stdlib")?.into(),
-        lld: one("lld").ok().map(PathBuf::from).filter(|lld| process::is_executable(lld)),
+        link_command: link_command(all("link-command")),
         os: one("os")?.to_owned(),
         arch: one("arch")?.to_owned(),
         bundled_depots: all("bundled-depot").into_iter().map(PathBuf::from).collect(),

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::julia::JuliaInstall;
+use crate::julia::{JuliaInstall, LINK_IMAGE, LINK_OBJECT};
 use crate::process::{self, Command, Finished, ProcessError, find_on_path, is_executable};
 
 /// Linking takes seconds; a linker that takes this long hangs.
@@ -20,8 +20,8 @@ pub enum Linker {
         /// What comes before jlsys's own arguments.
         args: Vec<OsString>,
     },
-    /// The `lld` that comes with Julia 1.9 and later.
-    Lld(PathBuf),
+    /// What Julia 1.9 and later links package images with: [`Facts::link_command`](crate::julia::Facts::link_command).
+    Julia(Vec<String>),
 }
 
 /// An image cannot be linked.
@@ -54,7 +54,7 @@ pub enum LinkError {
 }
 
 impl Linker {
-    /// Finds something to link with: `JULIA_CC` as PackageCompiler takes it, a C compiler on `PATH`, Julia's own `lld`.
+    /// Finds something to link with: `JULIA_CC` as PackageCompiler takes it, a C compiler on `PATH`, Julia's own linker.
     pub fn find(julia: &JuliaInstall) -> Result<Self, LinkError> {
         if let Some(variable) = std::env::var("JULIA_CC").ok().filter(|value| !value.trim().is_empty()) {
             let mut words = variable.split_whitespace();
@@ -68,19 +68,14 @@ impl Linker {
             return Ok(Self::Compiler { program, args: words.map(OsString::from).collect() });
         }
         let compiler = ["cc", "gcc", "clang"].iter().find_map(|name| find_on_path(OsStr::new(name)));
-        match (compiler, &julia.facts.lld) {
-            (Some(program), _) => Ok(Self::Compiler { program, args: Vec::new() }),
-            (None, Some(lld)) => Ok(Self::Lld(lld.clone())),
-            (None, None) => {
-                Err(LinkError::NoLinker { looked_for_lld: julia.differences().has_package_images() })
-            }
+        match compiler {
+            Some(program) => Ok(Self::Compiler { program, args: Vec::new() }),
+            None if !julia.facts.link_command.is_empty() => Ok(Self::Julia(julia.facts.link_command.clone())),
+            None => Err(LinkError::NoLinker { looked_for_lld: julia.differences().has_package_images() }),
         }
     }
 
     /// Links `object`, an object file or an archive of them, into the image `image`.
-    ///
-    /// Julia's libraries are named by path: installations differ in whether they have the unversioned links that `-ljulia`
-    /// needs, and the library's own soname is what the image will ask for.
     pub async fn link(
         &self,
         julia: &JuliaInstall,
@@ -88,22 +83,12 @@ impl Linker {
         image: &Path,
         log: &Path,
     ) -> Result<Finished, LinkError> {
-        // In a compiler's arguments the linker's own follow `-Wl,`.
-        let (command, prefix) = match self {
-            Self::Compiler { program, args } => (Command::new(program).args(args).arg("-shared"), "-Wl,"),
-            Self::Lld(lld) => (Command::new(lld).args(lld_flavour()).arg("-shared"), ""),
+        let command = match self {
+            Self::Compiler { program, args } => {
+                compiler_command(program, args, object, image).args(julia.facts.libraries.iter().cloned())
+            }
+            Self::Julia(words) => julia_command(words, object, image, &julia.facts.libraries),
         };
-        let command = command.arg("-o").arg(image);
-        // Nothing in the object is named by anything else, so all of it must be kept by request.
-        let command = if cfg!(target_os = "macos") {
-            command.arg(format!("{prefix}-all_load")).arg(object)
-        } else {
-            command
-                .arg(format!("{prefix}--whole-archive"))
-                .arg(object)
-                .arg(format!("{prefix}--no-whole-archive"))
-        };
-        let command = command.args(julia.facts.libraries.iter().cloned());
         let finished = process::run(&command, Some(PATIENCE), log).await?;
         if !finished.ending.is_success() || !image.metadata().is_ok_and(|metadata| metadata.len() > 0) {
             return Err(LinkError::Failed { finished, log: log.to_owned() });
@@ -112,7 +97,51 @@ impl Linker {
     }
 }
 
-/// `lld` is one program for several platforms' linkers: `-flavor` says which (base/linking.jl in Julia).
-fn lld_flavour() -> [&'static str; 2] {
-    ["-flavor", if cfg!(target_os = "macos") { "darwin" } else { "gnu" }]
+/// Julia's libraries, which come next, are named by path: installations differ in whether they have the unversioned links
+/// that `-ljulia` needs, and the library's own soname is what the image will ask for.
+fn compiler_command(program: &Path, args: &[OsString], object: &Path, image: &Path) -> Command {
+    let command = Command::new(program).args(args.iter().cloned()).arg("-shared").arg("-o").arg(image);
+    // Nothing in the object is named by anything else, so all of it must be kept by request.
+    if cfg!(target_os = "macos") {
+        command.arg("-Wl,-all_load").arg(object)
+    } else {
+        command.arg("-Wl,--whole-archive").arg(object).arg("-Wl,--no-whole-archive")
+    }
+}
+
+/// The linker may itself need the libraries that lie beside Julia's, LLVM's above all (`LIBPATH` in base/linking.jl).
+fn julia_command(words: &[String], object: &Path, image: &Path, libraries: &[PathBuf]) -> Command {
+    let mut words = words.iter().map(|word| match word.as_str() {
+        LINK_OBJECT => object.as_os_str().to_owned(),
+        LINK_IMAGE => image.as_os_str().to_owned(),
+        word => OsString::from(word),
+    });
+    let command = Command::new(words.next().unwrap_or_default()).args(words);
+    let variable = if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+    let theirs = std::env::var_os(variable).unwrap_or_default();
+    let folders = libraries.iter().filter_map(|library| library.parent()).map(Path::to_owned);
+    let folders = folders.chain(std::env::split_paths(&theirs).filter(|path| !path.as_os_str().is_empty()));
+    match std::env::join_paths(folders) {
+        Ok(path) => command.env(variable, path),
+        // A folder with a colon in its name cannot be in such a list.
+        Err(_) => command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn julias_own_command_gets_the_files_and_the_libraries_folders() {
+        let words = ["/j/lld", "-flavor", "gnu", "-o", LINK_IMAGE, "--whole-archive", LINK_OBJECT, "-ljulia"];
+        let words: Vec<String> = words.map(str::to_owned).into();
+        let libraries = ["/j/lib/libjulia.so.1.10", "/j/lib/julia/libjulia-internal.so.1.10"].map(PathBuf::from);
+        let command = julia_command(&words, Path::new("/tmp/a b.o"), Path::new("/tmp/sys.so"), &libraries);
+        assert_eq!(command.program, Path::new("/j/lld"));
+        let args = ["-flavor", "gnu", "-o", "/tmp/sys.so", "--whole-archive", "/tmp/a b.o", "-ljulia"];
+        assert_eq!(command.args, args);
+        let value = command.env[0].1.clone().unwrap().into_string().unwrap();
+        assert!(value.starts_with("/j/lib:/j/lib/julia"), "{value}");
+    }
 }
