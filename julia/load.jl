@@ -2,23 +2,25 @@
 #
 #     julia --project=PROJECT julia/load.jl PACKAGES RESULTS
 #
-# PACKAGES has a line `uuid<TAB>name` for each package; RESULTS gets, for each of them in the same order, a line
-# `uuid<TAB>ok` or `uuid<TAB>failed<TAB>first line of the error`. It is written as it goes, so that a package
-# that ends the process is the one after the last line. The process exits with status 0 whatever failed.
+# PACKAGES is as packages.jl says; RESULTS gets, for each package in the same order, a line `identity<TAB>ok` or
+# `identity<TAB>failed<TAB>first line of the error`. It is written as it goes, so that a package that ends the
+# process is the one after the last line. The process exits with status 0 whatever failed.
+#
+# Julia loads an extension by itself, and only prints what goes wrong; asking for it once more tells.
+
+include(joinpath(@__DIR__, "packages.jl"))
 
 function load_packages(packages_file, results_file)
     open(results_file, "w") do results
-        for line in eachline(packages_file)
-            uuid, name = split(line, '\t')
-            package = Base.PkgId(Base.UUID(uuid), String(name))
-            print(results, uuid)
+        for (identity, package) in packages_in(packages_file)
+            print(results, identity)
             flush(results)
             try
                 Base.require(package)
                 println(results, "\tok")
             catch error
                 message = first_line(error)
-                println(stderr, "[jlsys: ", name, " does not load: ", message, ']')
+                println(stderr, "[jlsys: ", package.name, " does not load: ", message, ']')
                 println(results, "\tfailed\t", message)
             end
             flush(results)

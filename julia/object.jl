@@ -2,8 +2,8 @@
 #
 #     julia --output-o OBJECT julia/object.jl PROJECT PACKAGES STATEMENTS LOADED REPLAYED
 #
-# PACKAGES is as in load.jl, STATEMENTS and REPLAYED as in replay.jl; LOADED gets a line `uuid<TAB>ok`
-# for each package as it is loaded. Julia writes the object when this file is done, which takes minutes; by then both
+# PACKAGES is as packages.jl says, STATEMENTS and REPLAYED as in replay.jl; LOADED gets a line `identity<TAB>ok` for
+# each package as it is loaded. Julia writes the object when this file is done, which takes minutes; by then both
 # result files are complete. What goes wrong in loading ends the process: the plan was wrong, and a smaller one follows.
 #
 # Julia that writes an image starts before its own initialisation: standard streams, the folder of the executable and
@@ -19,22 +19,23 @@ let (project, packages_file, statements_file, loaded_file, replayed_file) = copy
     # No user environment, so that nothing but the manifest decides a version.
     copy!(LOAD_PATH, [project, "@stdlib"])
 
+    # In a module of its own: nothing of jlsys's may be found in a user's Main.
+    staging = Module(:JlsysStaging)
+    Base.include(staging, joinpath(@__DIR__, "packages.jl"))
+    Base.include(staging, joinpath(@__DIR__, "replay.jl"))
+    # From 1.12 on what a file defines is seen only by what is called after it.
+    own(name, from = staging) = Base.invokelatest(getfield, from, name)
+
     open(loaded_file, "w") do loaded
-        for line in eachline(packages_file)
-            uuid, name = split(line, '\t')
-            print(loaded, uuid)
+        for (identity, package) in Base.invokelatest(own(:packages_in), packages_file)
+            print(loaded, identity)
             flush(loaded)
-            Base.require(Base.PkgId(Base.UUID(uuid), String(name)))
+            Base.require(package)
             println(loaded, "\tok")
             flush(loaded)
         end
     end
-
-    # In a module of its own: nothing of jlsys's may be found in a user's Main.
-    staging = Module(:JlsysStaging)
-    Base.include(staging, joinpath(@__DIR__, "replay.jl"))
-    replay = getfield(getfield(staging, :JlsysReplay), :replay)
-    Base.invokelatest(replay, statements_file, replayed_file)
+    Base.invokelatest(own(:replay, own(:JlsysReplay)), statements_file, replayed_file)
 end
 
 # What belongs to this process must not come back in another.
@@ -42,7 +43,10 @@ empty!(Core.ARGS)
 empty!(Base.ARGS)
 empty!(LOAD_PATH)
 empty!(DEPOT_PATH)
-# What was read of TOML files is kept by path from 1.6 on: it would be found stale.
-isdefined(Base, :TOML_CACHE) && empty!(Base.TOML_CACHE.d)
+# What was read of TOML files is kept by path from 1.6 on: it would be found stale. The parser keeps the last text.
+if isdefined(Base, :TOML_CACHE)
+    empty!(Base.TOML_CACHE.d)
+    Base.TOML.reinit!(Base.TOML_CACHE.p, "")
+end
 @eval Sys BINDIR = ""
 @eval Sys STDLIB = ""

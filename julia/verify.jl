@@ -2,19 +2,19 @@
 #
 #     julia -J IMAGE --project=PROJECT julia/verify.jl PACKAGES RESULTS
 #
-# PACKAGES has a line `uuid<TAB>name` for each package that should be in the image. RESULTS gets a line
-# `uuid<TAB>ok` or `uuid<TAB>failed<TAB>what is wrong` for each, then `program<TAB>ok` after a small
-# program ran. It is written as it goes, so that what ends the process is what comes after the last line.
+# PACKAGES, as packages.jl says, are those that should be in the image. RESULTS gets a line `identity<TAB>ok` or
+# `identity<TAB>failed<TAB>what is wrong` for each, then `program<TAB>ok` after a small program ran. It is written as it
+# goes, so that what ends the process is what comes after the last line.
 
 # The modules that are there before anything is loaded are those of the image.
 const IN_IMAGE = copy(Base.loaded_modules)
 
+include(joinpath(@__DIR__, "packages.jl"))
+
 function verify(packages_file, results_file)
     open(results_file, "w") do results
-        for line in eachline(packages_file)
-            uuid, name = split(line, '\t')
-            package = Base.PkgId(Base.UUID(uuid), String(name))
-            print(results, uuid)
+        for (identity, package) in packages_in(packages_file)
+            print(results, identity)
             flush(results)
             wrong = try
                 whats_wrong(package)

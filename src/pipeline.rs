@@ -242,11 +242,10 @@ impl<'a> Build<'a> {
 
     /// Which modules statements may name: those of the plan's packages and of the stock image.
     fn modules(&self, plan: &Plan) -> Modules {
-        let environment = &self.prepared.environment;
         let packages = plan.packages.iter().flat_map(|package| {
-            let extensions = environment.package(package.uuid).map(|known| known.extensions.keys().cloned());
-            let names = std::iter::once(package.name.clone()).chain(extensions.into_iter().flatten());
-            names.map(|name| LoadedModule { name, package: package.uuid })
+            let extensions = plan.extensions.iter().filter(|extension| extension.package == package.uuid);
+            let names = std::iter::once(&package.name).chain(extensions.map(|extension| &extension.name));
+            names.map(|name| LoadedModule { name: name.clone(), package: package.uuid })
         });
         let base = self.prepared.julia.facts.base_modules.iter().map(|module| module.name.clone());
         Modules::new(packages, base)

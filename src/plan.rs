@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{FILE_NAME, Settings};
 use crate::environment::{Environment, Package, Source, Uuid};
+use crate::julia::{Differences, Identity};
 use crate::sysimage::CpuTarget;
 use crate::workload::{self, Workload};
 
@@ -15,6 +16,8 @@ use crate::workload::{self, Workload};
 pub struct Plan {
     /// The packages that go into the image, dependencies before dependents.
     pub packages: Vec<PlannedPackage>,
+    /// The extensions that Julia loads when those packages are loaded.
+    pub extensions: Vec<PlannedExtension>,
     /// The packages of the environment that do not, each with the reason.
     pub left_out: Vec<LeftOut>,
     /// What is run to see what gets compiled.
@@ -36,6 +39,24 @@ pub struct PlannedPackage {
     pub version: Option<String>,
     /// Whether the project, or a path package that stays outside, names it: `using` it must work.
     pub needed: bool,
+}
+
+/// An extension that goes into the image: a module of its own, which Julia loads once the packages that trigger it are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedExtension {
+    /// Its module's name.
+    pub name: String,
+    /// The package that it belongs to.
+    pub package: Uuid,
+    /// The packages that trigger it.
+    pub triggers: Vec<Uuid>,
+}
+
+impl PlannedExtension {
+    /// Its identity, as drivers have it.
+    pub fn identity(&self) -> Identity {
+        Identity { package: self.package, extension: Some(self.name.clone()) }
+    }
 }
 
 /// A package of the environment that does not go into the image.
@@ -114,6 +135,7 @@ impl Plan {
     pub fn new(
         environment: &Environment,
         settings: &Settings,
+        differences: Differences,
         package_folder: impl Fn(&Package) -> Option<PathBuf>,
     ) -> Result<Self, PlanError> {
         check_names(environment, settings)?;
@@ -128,8 +150,12 @@ impl Plan {
             version: package.version.clone(),
             needed: needed.contains(&package.uuid),
         });
+        let packages: Vec<_> = packages.collect();
+        let extensions =
+            if differences.has_extensions() { extensions(environment, &packages) } else { Vec::new() };
         Ok(Self {
-            packages: packages.collect(),
+            packages,
+            extensions,
             workloads: workload::select(environment, &settings.workloads, package_folder)?,
             left_out: left_out.into_values().collect(),
             cpu_target: settings.cpu_target.clone().unwrap_or_else(CpuTarget::chosen_here),
@@ -137,10 +163,21 @@ impl Plan {
         })
     }
 
+    /// What a driver is to load, each with its module's name: extensions follow the packages that trigger them.
+    pub fn modules(&self) -> impl Iterator<Item = (Identity, &str)> {
+        let packages =
+            self.packages.iter().map(|package| (Identity::from(package.uuid), package.name.as_str()));
+        packages.chain(self.extensions.iter().map(|extension| (extension.identity(), extension.name.as_str())))
+    }
+
     /// This plan without some packages, each with the reason.
     pub fn without(&self, reasons: &BTreeMap<Uuid, LeftOutReason>) -> Self {
         let mut smaller = self.clone();
         smaller.packages.retain(|package| !reasons.contains_key(&package.uuid));
+        smaller.extensions.retain(|extension| {
+            let mut needs = extension.triggers.iter().chain([&extension.package]);
+            !needs.any(|uuid| reasons.contains_key(uuid))
+        });
         let gone = self.packages.iter().filter_map(|package| {
             let reason = reasons.get(&package.uuid)?.clone();
             Some(LeftOut { name: package.name.clone(), uuid: package.uuid, reason })
@@ -148,6 +185,20 @@ impl Plan {
         smaller.left_out.extend(gone);
         smaller
     }
+}
+
+/// The extensions of those packages whose triggers are all among them.
+fn extensions(environment: &Environment, packages: &[PlannedPackage]) -> Vec<PlannedExtension> {
+    let uuids: BTreeSet<Uuid> = packages.iter().map(|package| package.uuid).collect();
+    let known = packages.iter().filter_map(|package| environment.package(package.uuid));
+    let all = known.flat_map(|package| {
+        package.extensions.iter().map(|(name, triggers)| PlannedExtension {
+            name: name.clone(),
+            package: package.uuid,
+            triggers: triggers.clone(),
+        })
+    });
+    all.filter(|extension| extension.triggers.iter().all(|trigger| uuids.contains(trigger))).collect()
 }
 
 fn check_names(environment: &Environment, settings: &Settings) -> Result<(), PlanError> {

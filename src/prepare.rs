@@ -80,7 +80,9 @@ impl Prepared {
         overrides.found_cpu_target.get_or_insert_with(CpuTarget::chosen_here);
         let settings = Settings::load(environment.project_dir(), &overrides)?;
         let stdlib = &julia.facts.stdlib;
-        let plan = Plan::new(&environment, &settings, |package| depots.package_dir(package, stdlib))?;
+        let plan = Plan::new(&environment, &settings, julia.differences(), |package| {
+            depots.package_dir(package, stdlib)
+        })?;
         let inputs = KeyInputs::collect(&environment, &julia, &plan, settings.workloads.time_limit)?;
         let key = inputs.key();
         Ok(Self { cache, julia, environment, depots, settings, plan, inputs, key, last_built, overrides })

@@ -36,6 +36,17 @@ impl Differences {
         self.since(10)
     }
 
+    /// Whether packages can have extensions, which are modules of their own (1.9, <https://github.com/JuliaLang/julia/pull/47695>).
+    pub fn has_extensions(self) -> bool {
+        self.since(9)
+    }
+
+    /// What the archive or object that Julia writes is best called. On macOS an image whose archive (1.9) has another ending
+    /// does not work (<https://github.com/JuliaLang/PackageCompiler.jl/issues/738>).
+    pub fn object_name(self) -> &'static str {
+        if self.has_package_images() { "image-o.a" } else { "image.o" }
+    }
+
     /// Whether preferences exist (1.6).
     pub fn has_preferences(self) -> bool {
         self.since(6)

@@ -31,6 +31,8 @@ drivers! {
     LOAD = "load.jl";
     /// Loads packages, replays statements and leaves the image's object behind.
     OBJECT = "object.jl";
+    /// Reads the list of packages that a driver is given; included by others.
+    PACKAGES = "packages.jl";
     /// Says what Julia this is.
     PROBE = "probe.jl";
     /// Replays statements; included by others.

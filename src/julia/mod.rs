@@ -14,5 +14,5 @@ pub use discover::{DiscoverError, Wish, discover};
 pub use drivers::Driver;
 pub use install::{Facts, JuliaInstall, LINK_IMAGE, LINK_OBJECT};
 pub use probe::{ProbeError, probe};
-pub use results::{PackageResults, write_packages};
+pub use results::{Identity, PackageResults, write_packages};
 pub use version::Version;

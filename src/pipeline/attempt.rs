@@ -74,7 +74,7 @@ impl Build<'_> {
         let logs = self.staging.logs();
         let log = |name: &str| logs.join(format!("{name}-{number}.log"));
 
-        let object = folder.join("image.o");
+        let object = folder.join(julia.differences().object_name());
         let what = format!(
             "compiling {} and {} into an image for {} CPUs (this takes minutes)",
             count(plan.packages.len(), "package"),

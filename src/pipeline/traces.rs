@@ -39,7 +39,7 @@ impl Build<'_> {
         };
         let plan = self.prepared.plan.clone();
         let phase = self.progress.phase(format!("loading {}", count(plan.packages.len(), "package")));
-        let loaded = workload::load(&runner, &plan.packages).await?;
+        let loaded = workload::load(&runner, &plan).await?;
         let failed = loaded.failed.len();
         let result = if failed == 0 { String::new() } else { format!("{failed} failed") };
         let mut phases = vec![("load", phase.done(&result))];
@@ -79,6 +79,11 @@ impl Build<'_> {
                 ));
             }
         }
+        for (extension, error) in &loaded.failed_extensions {
+            let package = self.owner_name(&Owner::Package(extension.package));
+            let name = extension.extension.as_deref().unwrap_or_default();
+            self.report.warnings.push(format!("{name}, an extension of {package}, does not load: {error}"));
+        }
         let is_needed = |uuid| plan.packages.iter().any(|package| package.uuid == uuid && package.needed);
         let reasons = loaded.failed.into_iter().map(|(uuid, error)| {
             let reason = if is_needed(uuid) {
@@ -88,7 +93,9 @@ impl Build<'_> {
             };
             (uuid, reason)
         });
-        Ok((plan.without(&reasons.collect()), ran))
+        let mut plan = plan.without(&reasons.collect());
+        plan.extensions.retain(|extension| !loaded.failed_extensions.contains_key(&extension.identity()));
+        Ok((plan, ran))
     }
 
     /// Cleans the traces into one file of statements.

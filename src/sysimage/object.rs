@@ -110,7 +110,7 @@ pub async fn write_object(
     let loaded = inputs.folder.join("loaded");
     let replayed = inputs.folder.join("replayed");
     let plan = inputs.plan;
-    write_packages(&packages, plan.packages.iter().map(|package| (package.uuid, package.name.as_str())))?;
+    write_packages(&packages, plan.modules())?;
 
     let differences = inputs.julia.differences();
     let command = inputs
@@ -139,7 +139,7 @@ pub async fn write_object(
         return Ok((finished, Replay { compiled: replay.compiled, rejected: replay.refused + replay.threw }));
     }
     let unfinished = PackageResults::read(&loaded).unfinished;
-    let unfinished = unfinished.and_then(|uuid| plan.packages.iter().find(|package| package.uuid == uuid));
+    let unfinished = unfinished.and_then(|it| plan.packages.iter().find(|package| package.uuid == it.package));
     let stage = match unfinished {
         Some(package) => Stage::Loading(package.name.clone()),
         None if replay.line > 0 && !replay.finished => Stage::Compiling(replay.line),

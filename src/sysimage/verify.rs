@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::object::said;
 use crate::environment::Uuid;
-use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
+use crate::julia::{Driver, Identity, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
 
@@ -68,8 +68,8 @@ pub async fn verify(
     let packages = folder.join("verify-packages");
     let results = folder.join("verify-results");
     // What the stock image has is in every image, at Julia's own version, and with origins as of where Julia was built.
-    let added = plan.packages.iter().filter(|package| !julia.has_base_module(package.uuid));
-    write_packages(&packages, added.map(|package| (package.uuid, package.name.as_str())))?;
+    let is_stock = |it: &Identity| it.extension.is_none() && julia.has_base_module(it.package);
+    write_packages(&packages, plan.modules().filter(|(identity, _)| !is_stock(identity)))?;
     let command = julia
         .command(project_file)
         .option("--sysimage=", image)
@@ -77,9 +77,17 @@ pub async fn verify(
         .args([&packages, &results]);
     let finished = process::run(&command, Some(PATIENCE), log).await?;
     let PackageResults { mut failed, unfinished, program_ran, .. } = PackageResults::read(&results);
-    if let Some(package) = unfinished {
-        failed.insert(package, format!("Julia {} while loading it from the image", finished.ending));
+    if let Some(module) = unfinished {
+        failed.insert(module, format!("Julia {} while loading it from the image", finished.ending));
     }
+    // An extension comes and goes with its package.
+    let failed: BTreeMap<Uuid, String> = failed
+        .into_iter()
+        .map(|(module, error)| match module.extension {
+            None => (module.package, error),
+            Some(name) => (module.package, format!("its extension {name}: {error}")),
+        })
+        .collect();
     if !failed.is_empty() {
         return Err(VerifyError::Packages { failed, log: log.to_owned() });
     }

@@ -5,8 +5,8 @@ use std::io;
 
 use super::{Kind, Outcome, Ran, Runner};
 use crate::environment::Uuid;
-use crate::julia::{Driver, PackageResults, write_packages};
-use crate::plan::PlannedPackage;
+use crate::julia::{Driver, Identity, PackageResults, write_packages};
+use crate::plan::Plan;
 use crate::process::{self, ProcessError};
 
 /// How often loading starts again after a package that ended the whole process. Each round leaves one package out; more
@@ -20,6 +20,8 @@ pub struct Loaded {
     pub ran: Ran,
     /// The packages that do not load, with the reason.
     pub failed: BTreeMap<Uuid, String>,
+    /// The extensions that do not, with the reason. Their packages work without them, as Julia lets them.
+    pub failed_extensions: BTreeMap<Identity, String>,
 }
 
 /// Loading could not be tried.
@@ -34,7 +36,7 @@ pub enum LoadError {
 }
 
 /// Loads every package in a fresh Julia, which precompiles those that are not yet, and traces what that compiles.
-pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Loaded, LoadError> {
+pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError> {
     let list = runner.traces.join("load-packages");
     let results_file = runner.traces.join("load-results");
     let trace = runner.traces.join("load.jl");
@@ -49,11 +51,12 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         trace: trace.clone(),
         log: log.clone(),
     };
-    let mut failed = BTreeMap::new();
+    let mut failed: BTreeMap<Identity, String> = BTreeMap::new();
     for _ in 0..ROUNDS {
-        let remaining = packages.iter().filter(|package| !failed.contains_key(&package.uuid));
-        write_packages(&list, remaining.map(|package| (package.uuid, package.name.as_str())))
-            .map_err(LoadError::List)?;
+        let remaining = plan.modules().filter(|(module, _)| {
+            !failed.contains_key(module) && !failed.contains_key(&Identity::from(module.package))
+        });
+        write_packages(&list, remaining).map_err(LoadError::List)?;
         let load = Driver::LOAD.path_in(runner.drivers);
         let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file);
         let finished = process::run(&command, Some(runner.time_limit), &log).await?;
@@ -64,13 +67,13 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        failed.extend(results.failed.into_iter().map(|(uuid, error)| {
-            let own_words = name_of(packages, uuid).and_then(|name| precompile_error(&text, name));
-            (uuid, own_words.unwrap_or(error))
+        failed.extend(results.failed.into_iter().map(|(module, error)| {
+            let own_words = name_of(plan, &module).and_then(|name| precompile_error(&text, name));
+            (module, own_words.unwrap_or(error))
         }));
         match results.unfinished {
-            Some(package) if !finished.ending.is_success() => {
-                failed.insert(package, format!("Julia {} while loading it", finished.ending));
+            Some(module) if !finished.ending.is_success() => {
+                failed.insert(module, format!("Julia {} while loading it", finished.ending));
             }
             _ => break,
         }
@@ -78,11 +81,14 @@ pub async fn load(runner: &Runner<'_>, packages: &[PlannedPackage]) -> Result<Lo
     if ran.outcome == Outcome::Ok && !failed.is_empty() {
         ran.outcome = Outcome::Failed;
     }
-    Ok(Loaded { ran, failed })
+    let (failed, failed_extensions): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        failed.into_iter().partition(|(module, _)| module.extension.is_none());
+    let failed = failed.into_iter().map(|(module, error)| (module.package, error)).collect();
+    Ok(Loaded { ran, failed, failed_extensions })
 }
 
-fn name_of(packages: &[PlannedPackage], uuid: Uuid) -> Option<&str> {
-    packages.iter().find(|package| package.uuid == uuid).map(|package| package.name.as_str())
+fn name_of<'a>(plan: &'a Plan, module: &Identity) -> Option<&'a str> {
+    plan.modules().find(|(identity, _)| identity == module).map(|(_, name)| name)
 }
 
 /// Why a package does not precompile. Precompiling runs in a Julia of its own, so the error that arrives in `load.jl` says no
