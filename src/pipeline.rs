@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
 use crate::sysimage::{HostCpu, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
+use crate::workload::{self, Capacity};
 
 mod attempt;
 mod traces;
@@ -176,7 +177,37 @@ impl<'a> Build<'a> {
     async fn run(mut self, linker: &Linker) -> Result<Report, Error> {
         let (plan, traces) = self.trace().await?;
         let statements = self.collect(&plan, &traces)?;
+        if let Some(arguments) = self.prepared.julia.differences().image_precompile_arguments() {
+            self.precompile("precompile-image", arguments).await?;
+        }
         self.climb(&plan, &statements, linker).await
+    }
+
+    /// Precompiles the packages under these options, several at once, where Julia can and there is something to do.
+    async fn precompile(&mut self, name: &str, arguments: &[&str]) -> Result<(), Error> {
+        let Prepared { julia, environment, .. } = self.prepared;
+        let mut packages = environment.packages.values().chain(environment.project_package());
+        let is_needed = packages.any(|package| !julia.has_base_module(package.uuid));
+        if !is_needed || !julia.differences().precompiles_in_parallel() {
+            return Ok(());
+        }
+        let phase = self.progress.phase(match arguments {
+            [] => "precompiling packages",
+            _ => "precompiling packages for the image",
+        });
+        let log = self.staging.logs().join(name).with_added_extension("log");
+        let (project, jobs) = (&environment.project_file, self.jobs());
+        let finished = workload::precompile(julia, project, &self.drivers, arguments, jobs, &log).await?;
+        self.report.saw_memory(finished.peak_memory_bytes);
+        let elapsed =
+            phase.done(if finished.ending.is_success() { "" } else { "not all of them precompile" });
+        self.note_phase(name, elapsed);
+        Ok(())
+    }
+
+    /// How many workloads to run at once.
+    fn jobs(&self) -> usize {
+        self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs())
     }
 
     /// Climbs down the ladder until an image works, and commits it.

@@ -167,7 +167,8 @@ impl Plan {
     pub fn modules(&self) -> impl Iterator<Item = (Identity, &str)> {
         let packages =
             self.packages.iter().map(|package| (Identity::from(package.uuid), package.name.as_str()));
-        packages.chain(self.extensions.iter().map(|extension| (extension.identity(), extension.name.as_str())))
+        packages
+            .chain(self.extensions.iter().map(|extension| (extension.identity(), extension.name.as_str())))
     }
 
     /// This plan without some packages, each with the reason.

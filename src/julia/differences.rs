@@ -52,6 +52,18 @@ impl Differences {
         self.since(6)
     }
 
+    /// Whether Pkg precompiles packages several at once (1.6, <https://github.com/JuliaLang/Pkg.jl/pull/2018>).
+    pub fn precompiles_in_parallel(self) -> bool {
+        self.since(6)
+    }
+
+    /// Arguments for precompiling what the process that writes an image loads; `None` where that is the same as what every
+    /// process loads. From 1.9 on it is not, as that process must not have package images; and where it finds no cache
+    /// that was made without, it does not make one, but runs the package's source (`_require` in base/loading.jl).
+    pub fn image_precompile_arguments(self) -> Option<&'static [&'static str]> {
+        self.has_package_images().then_some(&["--pkgimages=no"])
+    }
+
     /// Arguments for the process that writes an image. It must have one thread: 1.11 hangs otherwise
     /// (<https://github.com/JuliaLang/PackageCompiler.jl/issues/990>).
     pub fn object_arguments(self) -> Vec<&'static str> {

@@ -31,8 +31,12 @@ drivers! {
     LOAD = "load.jl";
     /// Loads packages, replays statements and leaves the image's object behind.
     OBJECT = "object.jl";
+    /// Keeps Pkg from the network; included by others.
+    OFFLINE = "offline.jl";
     /// Reads the list of packages that a driver is given; included by others.
     PACKAGES = "packages.jl";
+    /// Precompiles a project's packages, several at once.
+    PRECOMPILE = "precompile.jl";
     /// Says what Julia this is.
     PROBE = "probe.jl";
     /// Replays statements; included by others.

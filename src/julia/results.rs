@@ -38,9 +38,7 @@ impl FromStr for Identity {
     fn from_str(text: &str) -> Result<Self, InvalidUuid> {
         Ok(match text.split_once('/') {
             None => Self::from(text.parse::<Uuid>()?),
-            Some((package, name)) => {
-                Self { package: package.parse()?, extension: Some(name.to_owned()) }
-            }
+            Some((package, name)) => Self { package: package.parse()?, extension: Some(name.to_owned()) },
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
 use crate::report::{StatementCounts, WorkloadReport};
 use crate::trace::{Collector, Owner};
-use crate::workload::{self, Capacity, Outcome, Ran, Runner};
+use crate::workload::{self, Outcome, Ran, Runner};
 
 /// All statements of all workloads, in one file.
 pub(super) struct Statements {
@@ -27,7 +27,8 @@ impl Build<'_> {
         let traces = self.staging.work().join("traces");
         std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
         let logs = self.staging.logs();
-        let jobs = self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs());
+        let jobs = self.jobs();
+        self.precompile("precompile", &[]).await?;
         let runner = Runner {
             julia: &self.prepared.julia,
             project_file: &self.prepared.environment.project_file,

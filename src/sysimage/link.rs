@@ -136,7 +136,8 @@ mod tests {
     fn julias_own_command_gets_the_files_and_the_libraries_folders() {
         let words = ["/j/lld", "-flavor", "gnu", "-o", LINK_IMAGE, "--whole-archive", LINK_OBJECT, "-ljulia"];
         let words: Vec<String> = words.map(str::to_owned).into();
-        let libraries = ["/j/lib/libjulia.so.1.10", "/j/lib/julia/libjulia-internal.so.1.10"].map(PathBuf::from);
+        let libraries =
+            ["/j/lib/libjulia.so.1.10", "/j/lib/julia/libjulia-internal.so.1.10"].map(PathBuf::from);
         let command = julia_command(&words, Path::new("/tmp/a b.o"), Path::new("/tmp/sys.so"), &libraries);
         assert_eq!(command.program, Path::new("/j/lld"));
         let args = ["-flavor", "gnu", "-o", "/tmp/sys.so", "--whole-archive", "/tmp/a b.o", "-ljulia"];

@@ -139,7 +139,8 @@ pub async fn write_object(
         return Ok((finished, Replay { compiled: replay.compiled, rejected: replay.refused + replay.threw }));
     }
     let unfinished = PackageResults::read(&loaded).unfinished;
-    let unfinished = unfinished.and_then(|it| plan.packages.iter().find(|package| package.uuid == it.package));
+    let unfinished =
+        unfinished.and_then(|it| plan.packages.iter().find(|package| package.uuid == it.package));
     let stage = match unfinished {
         Some(package) => Stage::Loading(package.name.clone()),
         None if replay.line > 0 && !replay.finished => Stage::Compiling(replay.line),

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod load;
+mod precompile;
 mod runner;
 mod select;
 
@@ -14,6 +15,7 @@ use crate::file::Sha256Digest;
 
 pub use capacity::Capacity;
 pub use load::{LoadError, Loaded, load};
+pub use precompile::precompile;
 pub use runner::{Outcome, Ran, Runner};
 pub use select::{SelectError, select};
 
