@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Package, Project, Ran, julia, package};
+use support::{Package, Project, Ran, julia, julia_is_since, package};
 
 const NATIVE: &[&str] = &["build", "--cpu-target", "native", "--json"];
 
@@ -246,8 +246,7 @@ fn what_changes_the_image_is_noticed_and_what_does_not_is_not() {
     ready();
 
     // Preferences, where this Julia has them.
-    let version = Command::new(julia()).arg("--version").output().unwrap();
-    let has_preferences = !String::from_utf8_lossy(&version.stdout).contains(" 1.5.");
+    let has_preferences = julia_is_since(6);
     std::fs::write(project.path("LocalPreferences.toml"), "[Tables]\ndigits = 3\n").unwrap();
     if has_preferences {
         stale("preferences of Tables");

@@ -1,6 +1,11 @@
 //! Environments as a whole: a project, its manifest, and what follows from both.
 
+use std::collections::BTreeMap;
+
+use jlsys::config::{Overrides, Settings};
 use jlsys::environment::Package;
+use jlsys::julia::Differences;
+use jlsys::plan::{LeftOutReason, Plan};
 
 use crate::files::{A, B, C, Files};
 
@@ -141,4 +146,34 @@ fn a_comment_or_the_order_of_entries_changes_nothing() {
     entries.reverse();
     let files = files.with("Manifest.toml", &entries.concat());
     assert_eq!(files.load().unwrap(), before);
+}
+
+#[test]
+fn an_extension_is_in_the_plan_when_all_its_triggers_are() {
+    let manifest = "[[A]]\nuuid = '{A}'\nweakdeps = ['B', 'C']\ngit-tree-sha1 = '{TREE}'\n\
+         [A.extensions]\nOnB = 'B'\nOnC = 'C'\nOnBoth = ['B', 'C']\n\
+         [[B]]\nuuid = '{B}'\ngit-tree-sha1 = '{TREE}'\n[[C]]\nuuid = '{C}'\npath = 'C'\n";
+    let files = Files::new()
+        .with("Project.toml", "[deps]\nA = '{A}'\nB = '{B}'\nC = '{C}'\n")
+        .with("Manifest.toml", manifest);
+    let environment = files.load().unwrap();
+    let plan = |settings: &str, julia: &str| {
+        std::fs::write(files.path("jlsys.toml"), settings).unwrap();
+        let settings = Settings::load(&files.path(""), &Overrides::default()).unwrap();
+        let differences = Differences::of(&julia.parse().unwrap());
+        Plan::new(&environment, &settings, differences, |_| None).unwrap()
+    };
+    let extensions = |plan: &Plan| -> Vec<String> {
+        plan.extensions.iter().map(|extension| extension.name.clone()).collect()
+    };
+    // `C` is a folder that may change.
+    assert_eq!(extensions(&plan("", "1.9.0")), ["OnB"]);
+    let all = plan("include = ['C']", "1.12.5");
+    assert_eq!(extensions(&all), ["OnB", "OnBoth", "OnC"]);
+    let without_c = BTreeMap::from([(C.parse().unwrap(), LeftOutReason::Breaks(String::new()))]);
+    assert_eq!(extensions(&all.without(&without_c)), ["OnB"]);
+    assert!(extensions(&plan("include = ['C']", "1.8.5")).is_empty());
+    // What a driver is given: packages first, extensions by their package.
+    let modules: Vec<String> = all.modules().map(|(identity, name)| format!("{identity} {name}")).collect();
+    assert_eq!(modules[3], format!("{A}/OnB OnB"));
 }

@@ -52,24 +52,44 @@ enum Place {
     Folder,
 }
 
-/// The standard library's packages that tests use: name, UUID, dependencies (as in Julia 1.5's own manifests).
-const STDLIB: &[(&str, &str, &[&str])] = &[
-    ("DelimitedFiles", "8bb1440f-4735-579b-a4ab-409b98df4dab", &["Mmap"]),
-    ("Mmap", "a63ad114-7e13-5084-954f-fe012c677804", &[]),
-    (
-        "Test",
-        "8dfed614-e22c-5e08-85e1-65c5234f0b40",
-        &["Distributed", "InteractiveUtils", "Logging", "Random"],
-    ),
-    ("Distributed", "8ba89e20-285c-5b6f-9357-94700520ee1b", &["Random", "Serialization", "Sockets"]),
-    ("InteractiveUtils", "b77e0a4c-d291-57a0-90e8-8db25a27a240", &["Markdown"]),
-    ("Markdown", "d6f4376e-aef5-505a-96c1-9c027394607a", &["Base64"]),
-    ("Base64", "2a0f44e3-6c83-55bd-87e4-b1978d98bd5f", &[]),
-    ("Logging", "56ddb016-857b-54e1-b83d-db4d58db5568", &[]),
-    ("Random", "9a3f8284-a2c9-5f02-9a11-845980a1fd5c", &["Serialization"]),
-    ("Serialization", "9e88b42a-f829-5b0c-bbe9-9e923198166b", &[]),
-    ("Sockets", "6462fe0b-24de-5631-8697-dd941f90decc", &[]),
-];
+/// A package of this Julia's standard library, as its own project file has it: what it depends on differs from
+/// version to version.
+struct Stdlib {
+    uuid: String,
+    deps: Vec<String>,
+}
+
+impl Stdlib {
+    fn read(name: &str) -> Self {
+        let file = stdlib_folder().join(name).join("Project.toml");
+        let text = std::fs::read_to_string(&file).expect("a standard library of this Julia");
+        let project: toml::Table = text.parse().unwrap();
+        let deps = project.get("deps").and_then(toml::Value::as_table);
+        Self {
+            uuid: project["uuid"].as_str().unwrap().to_owned(),
+            deps: deps.into_iter().flat_map(|deps| deps.keys().cloned()).collect(),
+        }
+    }
+}
+
+/// `Sys.STDLIB` of the Julia that tests run.
+fn stdlib_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| says("print(Sys.STDLIB)").into())
+}
+
+/// What the Julia that tests run prints for this code.
+pub fn says(code: &str) -> String {
+    let output = Command::new(julia()).args(["--startup-file=no", "-e", code]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether the Julia that tests run is this version or a later one.
+pub fn julia_is_since(minor: u32) -> bool {
+    static MINOR: OnceLock<u32> = OnceLock::new();
+    *MINOR.get_or_init(|| says("print(VERSION.minor)").parse().unwrap()) >= minor
+}
 
 /// A package that is installed in the depot, as `Pkg.add` leaves it. Its module has this source.
 pub fn package(name: &str, source: &str) -> Package {
@@ -154,11 +174,10 @@ impl Project {
             known.needed |= needed;
             return;
         }
-        let (name, uuid, deps) =
-            STDLIB.iter().find(|entry| entry.0 == name).expect("a known standard library");
+        let Stdlib { uuid, deps } = Stdlib::read(name);
         self.packages.push(Package {
-            uuid: (*uuid).to_owned(),
-            deps: deps.iter().map(|dep| (*dep).to_owned()).collect(),
+            uuid,
+            deps: deps.clone(),
             place: Place::Stdlib,
             needed,
             ..package(name, "")
@@ -309,7 +328,8 @@ impl Project {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.outside("home"))
             .env("JULIA", julia())
-            .env("JULIA_DEPOT_PATH", &self.depot)
+            // With Julia's own depots behind it, where the standard library's caches are from 1.9 on.
+            .env("JULIA_DEPOT_PATH", format!("{}:", self.depot.display()))
             .env("JLSYS_CACHE_DIR", &self.cache)
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
