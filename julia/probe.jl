@@ -16,10 +16,11 @@ say("os", Sys.KERNEL)
 say("arch", Sys.ARCH)
 say("word-size", Sys.WORD_SIZE)
 
-# The libraries that an image is linked against: `libjulia`, and from 1.6 on `libjulia-internal`.
+# The libraries that an image is linked against: `libjulia`, and from 1.6 on `libjulia-internal`, but not the
+# `libjulia-codegen` that is there from 1.8 on.
 const Libdl = Base.loaded_modules[Base.PkgId(Base.UUID("8f399da3-3557-5675-b5ff-fb832c97cbdb"), "Libdl")]
 for library in Libdl.dllist()
-    occursin(r"^libjulia(-internal)?(-debug)?\b.*\.(so|dylib|dll)", basename(library)) && say("library", library)
+    occursin(r"^libjulia(-internal)?(-debug)?\.((\d+\.)*dylib|so|dll)", basename(library)) && say("library", library)
 end
 
 # From 1.9 on Julia ships a linker for its package images, and knows what to tell it on this system, which changes from

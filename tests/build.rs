@@ -34,8 +34,12 @@ fn tables() -> Package {
         total(table::Table; weights = nothing) =
             sum(sum(c) * (weights === nothing ? 1.0 : weights[i]) for (i, c) in enumerate(table.columns))
     ";
-    package("Tables", source).depends_on("DelimitedFiles").tests(
-        "using Tables, Test
+    package("Tables", source)
+        .depends_on("DelimitedFiles")
+        .extension("TablesOwn", "Own", "using Tables, Own\nTables.total(x::Int) = Own.answer() + x")
+        .extension("TablesDraft", "Draft", "using Tables, Draft\nTables.total(x::Char) = Draft.draft()")
+        .tests(
+            "using Tables, Test
         @testset \"tables\" begin
             table = Tables.parse_table(\"a,b\\n1,2\\n3,4.5\\n\")
             @test table.names == [:a, :b]
@@ -43,7 +47,7 @@ fn tables() -> Package {
             @test Tables.total(table; weights = [1.0, 0.0]) == 4.0
             @test occursin(\"4.5\", sprint(show, \"text/plain\", table))
         end",
-    )
+        )
 }
 
 /// Our project: a package in the depot, one of the standard library, and two in folders, of which one is taken in.
@@ -78,7 +82,8 @@ fn with_own_cache(project: Project) -> Project {
 const SCRIPT: &str = "using Own, Tables
     println(Own.what(Own.answer()))
     show(stdout, \"text/plain\", Tables.parse_table(\"n\\n1.5\\n\"))
-    println(2.5, \" is a number\")";
+    println(2.5, \" is a number\")
+    applicable(Tables.total, 1) && Tables.total(1) # where there are extensions";
 
 /// Runs a program that no workload has in it.
 const PROGRAM: &str = "using Tables, Own
@@ -159,6 +164,23 @@ fn packages_come_from_the_image_at_the_manifests_version() {
         format!("Own Tables\n1 {}\n", project.path("Project.toml").canonicalize().unwrap().display());
     assert_eq!(ran.stdout(), expected, "{}", ran.stderr());
     assert_eq!(ran.stderr(), "");
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn extensions_are_in_the_image_or_come_with_what_triggers_them() {
+    if !julia_is_since(9) {
+        println!("skipped: this Julia has no extensions");
+        return;
+    }
+    let project = built();
+    let code = "extensions() = sort([id.name for id in keys(Base.loaded_modules) if startswith(id.name, \"Tables\")])
+        print(extensions(), ' ')
+        using Tables; print(Tables.total(1), ' ', applicable(Tables.total, 'x'), ' ')
+        using Draft; print(extensions(), ' ', Tables.total('x'))";
+    let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
+    let expected = "[\"Tables\", \"TablesOwn\"] 43 false [\"Tables\", \"TablesDraft\", \"TablesOwn\"] 1";
+    assert_eq!(ran.stdout(), expected, "{}", ran.stderr());
 }
 
 #[test]

@@ -41,8 +41,17 @@ pub struct Package {
     source: String,
     tests: Option<String>,
     deps: Vec<String>,
+    extensions: Vec<Extension>,
     place: Place,
     needed: bool,
+}
+
+/// A module of a package that Julia 1.9 and later load when another package is loaded.
+#[derive(Clone)]
+struct Extension {
+    name: String,
+    trigger: String,
+    source: String,
 }
 
 #[derive(Clone, PartialEq)]
@@ -100,6 +109,7 @@ pub fn package(name: &str, source: &str) -> Package {
         source: source.to_owned(),
         tests: None,
         deps: Vec::new(),
+        extensions: Vec::new(),
         place: Place::Depot,
         needed: true,
     }
@@ -121,6 +131,13 @@ impl Package {
         self
     }
 
+    /// With an extension for another package of the project, whose module has this source.
+    pub fn extension(mut self, name: &str, trigger: &str, source: &str) -> Self {
+        let (name, trigger, source) = (name.to_owned(), trigger.to_owned(), source.to_owned());
+        self.extensions.push(Extension { name, trigger, source });
+        self
+    }
+
     /// In a folder of the project, as `Pkg.develop` leaves it.
     pub fn by_path(mut self) -> Self {
         self.place = Place::Folder;
@@ -136,7 +153,10 @@ impl Package {
     /// What the manifest calls its tree: anything that changes with the version and the content will do, since
     /// Julia looks packages up by this name and does not check it.
     fn tree(&self) -> String {
-        let content = format!("{}\n{}\n{}\n{:?}", self.name, self.version, self.source, self.tests);
+        let extensions: Vec<&str> =
+            self.extensions.iter().map(|extension| extension.source.as_str()).collect();
+        let content =
+            format!("{}\n{}\n{}\n{:?}\n{extensions:?}", self.name, self.version, self.source, self.tests);
         jlsys::file::Sha256Digest::of(content).to_string()[..40].to_owned()
     }
 }
@@ -234,6 +254,11 @@ impl Project {
             if !package.deps.is_empty() {
                 writeln!(manifest, "deps = {:?}", package.deps).unwrap();
             }
+            if !package.extensions.is_empty() {
+                let triggers: Vec<&String> =
+                    package.extensions.iter().map(|extension| &extension.trigger).collect();
+                writeln!(manifest, "weakdeps = {triggers:?}").unwrap();
+            }
             match package.place {
                 Place::Stdlib => {}
                 Place::Depot => {
@@ -244,6 +269,12 @@ impl Project {
                     writeln!(manifest, "version = \"{}\"\npath = \"{}\"", package.version, package.name)
                         .unwrap();
                 }
+            }
+            if !package.extensions.is_empty() {
+                writeln!(manifest, "\n[{}.extensions]", package.name).unwrap();
+            }
+            for Extension { name, trigger, .. } in &package.extensions {
+                writeln!(manifest, "{name} = {trigger:?}").unwrap();
             }
             manifest.push('\n');
             this.install(package);
@@ -276,9 +307,20 @@ impl Project {
             "name = \"{}\"\nuuid = \"{}\"\nversion = \"{}\"\n\n[deps]\n",
             package.name, package.uuid, package.version
         );
+        let uuid_of = |name: &String| &self.packages.iter().find(|other| other.name == *name).unwrap().uuid;
         for dep in &package.deps {
-            let uuid = self.packages.iter().find(|other| other.name == *dep).map(|other| other.uuid.clone());
-            writeln!(project, "{dep} = \"{}\"", uuid.unwrap()).unwrap();
+            writeln!(project, "{dep} = {:?}", uuid_of(dep)).unwrap();
+        }
+        if !package.extensions.is_empty() {
+            let (mut weak, mut extensions) = (String::new(), String::new());
+            for Extension { name, trigger, source } in &package.extensions {
+                writeln!(weak, "{trigger} = {:?}", uuid_of(trigger)).unwrap();
+                writeln!(extensions, "{name} = {trigger:?}").unwrap();
+                std::fs::create_dir_all(folder.join("ext")).unwrap();
+                let module = format!("module {name}\n{source}\nend\n");
+                write_if_new(&folder.join(format!("ext/{name}.jl")), &module);
+            }
+            write!(project, "\n[weakdeps]\n{weak}\n[extensions]\n{extensions}").unwrap();
         }
         project.push_str(
             "\n[extras]\nTest = \"8dfed614-e22c-5e08-85e1-65c5234f0b40\"\n\n[targets]\ntest = [\"Test\"]\n",
