@@ -1,11 +1,17 @@
 # Precompiles a project's packages and their extensions, several at once, as Pkg does from Julia 1.6 on.
 #
-#     julia --project=PROJECT [--pkgimages=no] julia/precompile.jl
+#     julia [-J IMAGE] --project=PROJECT [--pkgimages=no] julia/precompile.jl [repl]
 #
+# With `repl` also what Julia loads when somebody sits at the terminal, which from 1.11 on is not in the stock image.
 # Exits with status 1 when a package that the project names does not precompile; the others then have been all the same.
 
 using Pkg
 
 include(joinpath(@__DIR__, "offline.jl"))
+
+if "repl" in ARGS && isdefined(Base, :require_stdlib)
+    # As `load_REPL` in base/client.jl does.
+    Base.require_stdlib(Base.PkgId(Base.UUID("3fa0cd96-eef1-5676-8a61-b3b8758bbffb"), "REPL"))
+end
 
 Pkg.precompile()

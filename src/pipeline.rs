@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
 use crate::sysimage::{HostCpu, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
-use crate::workload::{self, Capacity};
+use crate::workload::{self, Capacity, For};
 
 mod attempt;
 mod traces;
@@ -178,26 +178,29 @@ impl<'a> Build<'a> {
         let (plan, traces) = self.trace().await?;
         let statements = self.collect(&plan, &traces)?;
         if let Some(arguments) = self.prepared.julia.differences().image_precompile_arguments() {
-            self.precompile("precompile-image", arguments).await?;
+            self.precompile(For::Writing(arguments)).await?;
         }
         self.climb(&plan, &statements, linker).await
     }
 
-    /// Precompiles the packages under these options, several at once, where Julia can and there is something to do.
-    async fn precompile(&mut self, name: &str, arguments: &[&str]) -> Result<(), Error> {
+    /// Precompiles the packages, several at once, where Julia can and there is something to do.
+    async fn precompile(&mut self, purpose: For<'_>) -> Result<(), Error> {
         let Prepared { julia, environment, .. } = self.prepared;
         let mut packages = environment.packages.values().chain(environment.project_package());
-        let is_needed = packages.any(|package| !julia.has_base_module(package.uuid));
+        let is_needed = matches!(purpose, For::Sessions(_))
+            || packages.any(|package| !julia.has_base_module(package.uuid));
         if !is_needed || !julia.differences().precompiles_in_parallel() {
             return Ok(());
         }
-        let phase = self.progress.phase(match arguments {
-            [] => "precompiling packages",
-            _ => "precompiling packages for the image",
-        });
+        let (name, title) = match purpose {
+            For::Workloads => ("precompile", "precompiling packages"),
+            For::Writing(_) => ("precompile-image", "precompiling packages for the image"),
+            For::Sessions(_) => ("precompile-sessions", "precompiling what is outside the image"),
+        };
+        let phase = self.progress.phase(title);
         let log = self.staging.logs().join(name).with_added_extension("log");
         let (project, jobs) = (&environment.project_file, self.jobs());
-        let finished = workload::precompile(julia, project, &self.drivers, arguments, jobs, &log).await?;
+        let finished = workload::precompile(julia, project, &self.drivers, purpose, jobs, &log).await?;
         self.report.saw_memory(finished.peak_memory_bytes);
         let elapsed =
             phase.done(if finished.ending.is_success() { "" } else { "not all of them precompile" });
@@ -239,7 +242,13 @@ impl<'a> Build<'a> {
             }
         }
         match best {
-            Some((attempt, made)) => self.commit(&attempt, made, &statements.owners),
+            Some((attempt, made)) => {
+                if self.prepared.julia.differences().ties_caches_to_the_image() {
+                    let image = self.staging.image();
+                    self.precompile(For::Sessions(&image)).await?;
+                }
+                self.commit(&attempt, made, &statements.owners)
+            }
             None => self.give_up(),
         }
     }

@@ -64,6 +64,13 @@ impl Differences {
         self.has_package_images().then_some(&["--pkgimages=no"])
     }
 
+    /// Whether packages must be precompiled once more for sessions that start with an image. From 1.9 on a cache is tied to the
+    /// content of the image that it was made with (`build_id.hi` in src/staticdata.c), so that what is outside of the image
+    /// would be precompiled in the user's first session.
+    pub fn ties_caches_to_the_image(self) -> bool {
+        self.has_package_images()
+    }
+
     /// Arguments for the process that writes an image. It must have one thread: 1.11 hangs otherwise
     /// (<https://github.com/JuliaLang/PackageCompiler.jl/issues/990>).
     pub fn object_arguments(self) -> Vec<&'static str> {

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
 use crate::report::{StatementCounts, WorkloadReport};
 use crate::trace::{Collector, Owner};
-use crate::workload::{self, Outcome, Ran, Runner};
+use crate::workload::{self, For, Outcome, Ran, Runner};
 
 /// All statements of all workloads, in one file.
 pub(super) struct Statements {
@@ -28,7 +28,7 @@ impl Build<'_> {
         std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
         let logs = self.staging.logs();
         let jobs = self.jobs();
-        self.precompile("precompile", &[]).await?;
+        self.precompile(For::Workloads).await?;
         let runner = Runner {
             julia: &self.prepared.julia,
             project_file: &self.prepared.environment.project_file,

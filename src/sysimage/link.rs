@@ -54,7 +54,10 @@ pub enum LinkError {
 }
 
 impl Linker {
-    /// Finds something to link with: `JULIA_CC` as PackageCompiler takes it, a C compiler on `PATH`, Julia's own linker.
+    /// Finds something to link with: `JULIA_CC` as PackageCompiler takes it, Julia's own linker, a C compiler on `PATH`.
+    ///
+    /// Julia's own comes first where there is one: package images are linked with it on every machine, while a compiler may
+    /// be too old, wrapped, or for another platform.
     pub fn find(julia: &JuliaInstall) -> Result<Self, LinkError> {
         if let Some(variable) = std::env::var("JULIA_CC").ok().filter(|value| !value.trim().is_empty()) {
             let mut words = variable.split_whitespace();
@@ -67,10 +70,11 @@ impl Linker {
             let program = program.ok_or_else(|| LinkError::NotACompiler(variable.clone()))?;
             return Ok(Self::Compiler { program, args: words.map(OsString::from).collect() });
         }
-        let compiler = ["cc", "gcc", "clang"].iter().find_map(|name| find_on_path(OsStr::new(name)));
-        match compiler {
+        if !julia.facts.link_command.is_empty() {
+            return Ok(Self::Julia(julia.facts.link_command.clone()));
+        }
+        match ["cc", "gcc", "clang"].iter().find_map(|name| find_on_path(OsStr::new(name))) {
             Some(program) => Ok(Self::Compiler { program, args: Vec::new() }),
-            None if !julia.facts.link_command.is_empty() => Ok(Self::Julia(julia.facts.link_command.clone())),
             None => Err(LinkError::NoLinker { looked_for_lld: julia.differences().has_package_images() }),
         }
     }

@@ -15,7 +15,7 @@ use crate::file::Sha256Digest;
 
 pub use capacity::Capacity;
 pub use load::{LoadError, Loaded, load};
-pub use precompile::precompile;
+pub use precompile::{For, precompile};
 pub use runner::{Outcome, Ran, Runner};
 pub use select::{SelectError, select};
 

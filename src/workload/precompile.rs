@@ -9,22 +9,35 @@ use crate::process::{self, Finished, ProcessError};
 /// Hundreds of packages take most of an hour on a small machine; what hangs for two hours does not end.
 const PATIENCE: Duration = Duration::from_secs(2 * 3600);
 
-/// Precompiles every package of the project and their extensions, `jobs` at once. `arguments`: under which options, as
-/// caches made under some do not serve under others.
+/// For which processes packages are precompiled: the caches of one do not serve another.
+#[derive(Debug, Clone, Copy)]
+pub enum For<'a> {
+    /// Those that run the workloads.
+    Workloads,
+    /// The one that writes the image; with the options that it has.
+    Writing(&'static [&'static str]),
+    /// Sessions that start with this image.
+    Sessions(&'a Path),
+}
+
+/// Precompiles every package of the project that is not in Julia's image, and their extensions, `jobs` at once.
 ///
 /// What does not precompile is no error here: [`load`](super::load) finds which it is, and what it says.
 pub async fn precompile(
     julia: &JuliaInstall,
     project_file: &Path,
     drivers: &Path,
-    arguments: &[&str],
+    purpose: For<'_>,
     jobs: usize,
     log: &Path,
 ) -> Result<Finished, ProcessError> {
-    let command = julia
-        .command(project_file)
-        .args(arguments)
-        .arg(Driver::PRECOMPILE.path_in(drivers))
-        .env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
+    let driver = Driver::PRECOMPILE.path_in(drivers);
+    let command = julia.command(project_file);
+    let command = match purpose {
+        For::Workloads => command.arg(driver),
+        For::Writing(arguments) => command.args(arguments).arg(driver),
+        For::Sessions(image) => command.option("--sysimage=", image).arg(driver).arg("repl"),
+    };
+    let command = command.env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
     process::run(&command, Some(PATIENCE), log).await
 }
