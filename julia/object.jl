@@ -16,8 +16,9 @@ Base.reinit_stdio()
 Base.init_depot_path()
 
 let (project, packages_file, statements_file, loaded_file, replayed_file) = copy(ARGS)
-    # No user environment, so that nothing but the manifest decides a version.
-    copy!(LOAD_PATH, [project, "@stdlib"])
+    # As in a session with the project, for the preferences that the user's environment may set. Packages are asked for
+    # by UUID and found in the project's manifest, so that nothing else decides a version.
+    copy!(LOAD_PATH, [project, "@v#.#", "@stdlib"])
 
     # In a module of its own: nothing of jlsys's may be found in a user's Main.
     staging = Module(:JlsysStaging)

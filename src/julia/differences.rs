@@ -93,3 +93,31 @@ impl Differences {
         if self.since(6) { vec![("JULIA_PKG_PRECOMPILE_AUTO", "0")] } else { Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(version: &str) -> Differences {
+        Differences::of(&version.parse().unwrap())
+    }
+
+    #[test]
+    fn each_version_gets_what_it_understands() {
+        assert!(!of("1.4.2").is_supported() && of("1.5.0").is_supported() && of("2.0.0").is_supported());
+        // An unknown option ends Julia at once.
+        for old in ["1.5.3", "1.6.7", "1.8.5"] {
+            assert_eq!(of(old).object_arguments(), ["--threads=1"], "{old}");
+            assert_eq!(of(old).image_precompile_arguments(), None, "{old}");
+            assert!(!of(old).has_extensions() && !of(old).ties_caches_to_the_image(), "{old}");
+            assert_eq!(of(old).object_name(), "image.o", "{old}");
+        }
+        for new in ["1.9.0", "1.10.2", "1.12.5", "1.13.0-rc1"] {
+            assert_eq!(of(new).object_arguments(), ["--threads=1", "--pkgimages=no"], "{new}");
+            assert_eq!(of(new).image_precompile_arguments(), Some(["--pkgimages=no"].as_slice()), "{new}");
+            assert_eq!(of(new).object_name(), "image-o.a", "{new}");
+        }
+        assert!(!of("1.5.3").precompiles_in_parallel() && of("1.6.0").precompiles_in_parallel());
+        assert!(!of("1.9.4").has_image_threads() && of("1.10.0").has_image_threads());
+    }
+}
