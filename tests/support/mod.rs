@@ -271,7 +271,7 @@ impl Project {
                 }
             }
             if !package.extensions.is_empty() {
-                writeln!(manifest, "\n[{}.extensions]", package.name).unwrap();
+                writeln!(manifest, "[{}.extensions]", package.name).unwrap();
             }
             for Extension { name, trigger, .. } in &package.extensions {
                 writeln!(manifest, "{name} = {trigger:?}").unwrap();
