@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cache;
+mod kernel;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use cache::{CacheCommand, GcArgs, ListArgs, RmArgs, ShowArgs, VerifyArgs};
+pub use kernel::{KernelCommand, KernelInstallArgs};
 
 use crate::config::Overrides;
 use crate::prepare::Request;
@@ -42,6 +44,9 @@ pub enum Command {
     /// See, check and bound what is cached
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Make Jupyter's Julia kernels start through jlsys
+    #[command(subcommand)]
+    Kernel(KernelCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -129,6 +134,10 @@ pub struct BuildArgs {
 pub struct RunArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// The project when neither Julia's own arguments nor JULIA_PROJECT name one (by default the one around the working
+    /// folder)
+    #[arg(long, value_name = "PROJECT", conflicts_with = "project")]
+    pub default_project: Option<String>,
     /// Say nothing when Julia starts without an image
     #[arg(short, long)]
     pub quiet: bool,

@@ -48,6 +48,9 @@ pub struct WorkloadSettings {
     pub kinds: Vec<Kind>,
     /// Script files, relative to the project's folder; the conventional `precompile*.jl` when absent.
     pub scripts: Option<Vec<PathBuf>>,
+    /// Which notebooks to run, as globs relative to the project's folder, `!` before what is left out; all of the project's
+    /// when absent.
+    pub notebooks: Option<Vec<String>>,
     /// Packages whose tests are not run, by name.
     pub skip_tests: Vec<String>,
     /// How long each may run.
@@ -135,6 +138,7 @@ struct CacheTable {
 struct WorkloadTable {
     kinds: Option<Vec<Kind>>,
     scripts: Option<Vec<PathBuf>>,
+    notebooks: Option<Vec<String>>,
     skip_tests: Vec<String>,
     time_limit: Option<SignedDuration>,
 }
@@ -193,6 +197,7 @@ impl Settings {
             workloads: WorkloadSettings {
                 kinds: content.workloads.kinds.unwrap_or_else(|| Kind::ALL.to_vec()),
                 scripts: content.workloads.scripts,
+                notebooks: content.workloads.notebooks,
                 skip_tests: content.workloads.skip_tests,
                 time_limit,
             },

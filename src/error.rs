@@ -10,6 +10,7 @@ use crate::cache::{CacheError, LookupError};
 use crate::config::ConfigError;
 use crate::environment::EnvironmentError;
 use crate::julia::{DiscoverError, ProbeError};
+use crate::kernel::KernelError;
 use crate::key::SourcesError;
 use crate::plan::PlanError;
 use crate::process::ProcessError;
@@ -53,6 +54,9 @@ pub enum Error {
     /// The packages could not be tried.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A Jupyter kernelspec cannot be installed or removed.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
     /// A file of the build cannot be read or written.
     #[error("cannot use '{}': {source}", .path.display())]
     File {

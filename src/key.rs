@@ -115,7 +115,7 @@ pub struct KeyWorkload {
     pub kind: Kind,
     /// Its name.
     pub name: String,
-    /// What a script says.
+    /// What a script, or the code in a notebook, says.
     pub content: Option<Sha256Digest>,
 }
 
@@ -188,6 +188,7 @@ impl From<&Workload> for KeyWorkload {
     fn from(workload: &Workload) -> Self {
         let content = match workload {
             Workload::Script(script) => Some(script.sha256),
+            Workload::Notebook(notebook) => Some(notebook.sha256),
             Workload::Load | Workload::Tests(_) => None,
         };
         Self { kind: workload.kind(), name: workload.name(), content }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod fallback;
 pub mod file;
 pub mod julia;
+pub mod kernel;
 pub mod key;
 pub mod pipeline;
 pub mod plan;

@@ -171,6 +171,7 @@ impl<'a> Build<'a> {
         let project = prepared.environment.project_file.clone();
         let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
         report.warnings.extend(prepared.version_warning());
+        report.warnings.extend(prepared.plan.warnings.iter().cloned());
         Ok(Self { prepared, options, progress, staging, drivers, report })
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{FILE_NAME, Settings};
-use crate::environment::{Environment, Package, Source, Uuid};
+use crate::environment::{COMPANIONS, Environment, LeftBehind, Package, Source, Uuid};
 use crate::julia::{Differences, Identity};
 use crate::sysimage::CpuTarget;
 use crate::workload::{self, Workload};
@@ -26,6 +26,8 @@ pub struct Plan {
     pub cpu_target: CpuTarget,
     /// Further options for the Julia that writes the image.
     pub julia_args: Vec<String>,
+    /// What the user should know about it, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// A package that goes into the image.
@@ -70,6 +72,18 @@ pub struct LeftOut {
     pub reason: LeftOutReason,
 }
 
+impl From<&LeftBehind> for LeftOut {
+    fn from(behind: &LeftBehind) -> Self {
+        let reason = LeftOutReason::LeftBehind(behind.reason.clone());
+        Self { name: behind.name.clone(), uuid: behind.uuid, reason }
+    }
+}
+
+/// It is no fault, but what one expects to be fast will not be.
+fn about_left_behind(behind: &LeftOut) -> String {
+    format!("{} is not taken into the image: {}", behind.name, behind.reason)
+}
+
 /// Why a package does not go into the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,6 +92,8 @@ pub enum LeftOutReason {
     Path,
     /// The settings say so.
     Excluded,
+    /// It is not the project's own, and does not go together with it.
+    LeftBehind(String),
     /// It depends on a package that is left out.
     DependsOn(String),
     /// It does not load.
@@ -93,7 +109,10 @@ pub enum LeftOutReason {
 impl LeftOutReason {
     /// Whether this is as it should be; if not, it is a fault to warn of.
     pub fn is_chosen(&self) -> bool {
-        matches!(self, Self::Path | Self::Excluded | Self::DependsOn(_) | Self::NotForHere(_))
+        matches!(
+            self,
+            Self::Path | Self::Excluded | Self::LeftBehind(_) | Self::DependsOn(_) | Self::NotForHere(_)
+        )
     }
 }
 
@@ -102,6 +121,7 @@ impl std::fmt::Display for LeftOutReason {
         match self {
             Self::Path => write!(f, "it is a folder that may change; `include` in {FILE_NAME} takes it in"),
             Self::Excluded => write!(f, "`exclude` names it"),
+            Self::LeftBehind(reason) => f.write_str(reason),
             Self::DependsOn(other) => write!(f, "it depends on {other}, which is left out"),
             Self::DoesNotLoad(error) => write!(f, "it does not load: {error}"),
             Self::Breaks(what) => f.write_str(what),
@@ -153,11 +173,14 @@ impl Plan {
         let packages: Vec<_> = packages.collect();
         let extensions =
             if differences.has_extensions() { extensions(environment, &packages) } else { Vec::new() };
+        let behind: Vec<LeftOut> = environment.left_behind.iter().map(LeftOut::from).collect();
+        let workloads = workload::select(environment, &settings.workloads, package_folder)?;
         Ok(Self {
             packages,
             extensions,
-            workloads: workload::select(environment, &settings.workloads, package_folder)?,
-            left_out: left_out.into_values().collect(),
+            workloads: workloads.workloads,
+            warnings: workloads.warnings.into_iter().chain(behind.iter().map(about_left_behind)).collect(),
+            left_out: left_out.into_values().chain(behind).collect(),
             cpu_target: settings.cpu_target.clone().unwrap_or_else(CpuTarget::chosen_here),
             julia_args: settings.julia_args.clone(),
         })
@@ -208,6 +231,8 @@ fn check_names(environment: &Environment, settings: &Settings) -> Result<(), Pla
         .values()
         .chain(environment.project_package())
         .map(|package| package.name.as_str())
+        // Whether these are there depends on the machine.
+        .chain(COMPANIONS.iter().map(|(name, _)| *name))
         .collect();
     let named = [
         ("include", &settings.include),
@@ -246,9 +271,10 @@ fn left_out(closure: &[&Package], settings: &Settings) -> BTreeMap<Uuid, LeftOut
     left_out
 }
 
-/// What a user can name in `using`: direct dependencies, and those of packages that stay outside.
+/// What a user can name in `using`: direct dependencies, companions, and what packages that stay outside depend on.
 fn needed(environment: &Environment, left_out: &BTreeMap<Uuid, LeftOut>) -> BTreeSet<Uuid> {
     let direct = environment.direct_dependencies().into_iter().map(|package| package.uuid);
     let outside = left_out.keys().filter_map(|uuid| environment.packages.get(uuid));
-    direct.chain(outside.flat_map(|package| package.deps.iter().copied())).collect()
+    let companions = environment.companions.iter().map(|companion| companion.uuid);
+    direct.chain(companions).chain(outside.flat_map(|package| package.deps.iter().copied())).collect()
 }

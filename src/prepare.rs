@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, CacheVariables, ProjectRecord};
 use crate::config::{Overrides, Settings};
-use crate::environment::{DepotSettings, Depots, Environment, Search};
+use crate::environment::{COMPANIONS, DepotSettings, Depots, Environment, Search};
 use crate::error::Error;
 use crate::julia::{self, JuliaInstall, Version, Wish};
 use crate::key::{Key, KeyInputs};
@@ -66,7 +66,10 @@ impl Prepared {
             julia: &julia.facts.version,
         }
         .run()?;
-        let environment = Environment::load(&files)?;
+        let mut environment = Environment::load(&files)?;
+        if let Some(default) = &files.default_project {
+            take_companions(&mut environment, default, &surroundings, &depots, &julia);
+        }
 
         let last_built = cache.project(&environment.project_file);
         let mut overrides = request.overrides.clone();
@@ -151,6 +154,37 @@ impl<'a> Surroundings<'a> {
         };
         Ok(Cache::locate(variables, depots.paths().first().map(PathBuf::as_path))?)
     }
+}
+
+/// Takes along what notebooks need of the default environment. That one may be in any state: then nothing is taken.
+fn take_companions(
+    environment: &mut Environment,
+    default: &Path,
+    surroundings: &Surroundings<'_>,
+    depots: &Depots,
+    julia: &JuliaInstall,
+) {
+    let Some(project) = default.to_str() else { return };
+    let search = Search {
+        project: Some(project),
+        julia_project: None,
+        cwd: surroundings.directory,
+        home: surroundings.home.as_deref(),
+        depots,
+        julia: &julia.facts.version,
+    };
+    let Ok(default) = search.run().and_then(|files| Environment::load(&files)) else { return };
+    for (_, uuid) in COMPANIONS {
+        environment
+            .take_along(&default, *uuid, |package| depots.entry_file(package, &julia.facts.stdlib).is_some());
+    }
+}
+
+/// The Julia that a command starts: a path, a name on `PATH`, or `+channel` of juliaup.
+pub fn julia_of(command: &str) -> Result<JuliaInstall, Error> {
+    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
+    let cache = Surroundings::read(&directory).cache()?;
+    find_julia(Some(command), &directory, &cache)
 }
 
 /// The Julia to use; asks it what it is, unless the cache knows.

@@ -167,6 +167,9 @@ pub struct WorkloadReport {
     pub statements: u64,
     /// What it printed, where that was kept.
     pub log: Option<PathBuf>,
+    /// What else is to be known about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl WorkloadReport {
@@ -179,6 +182,7 @@ impl WorkloadReport {
             seconds: ran.seconds,
             statements,
             log: Some(ran.log.clone()),
+            note: ran.note.clone(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod build;
 mod cache;
 mod completions;
 mod inputs;
+mod kernel;
 mod path;
 mod run;
 mod status;
@@ -25,6 +26,7 @@ pub fn execute(command: &Command) -> Result<Exit, Error> {
         Command::Path(args) => path::execute(args),
         Command::Trace(args) => trace::execute(args),
         Command::Cache(command) => cache::execute(command),
+        Command::Kernel(command) => kernel::execute(command),
         Command::Completions { shell } => completions::execute(*shell),
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing here may make a session fail that plain Julia would have started: whatever is wrong with the project, the
 //! cache or the image, Julia starts, and one line says why it starts without the image.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::status::State;
@@ -16,13 +16,26 @@ use crate::process::{self, Command};
 use crate::sysimage::{self, HostCpu};
 
 pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
-    let julia_args = JuliaArguments::read(&args.args);
     let mut request = args.request();
+    let mut args_for_julia = args.args.as_slice();
+    // juliaup's launcher takes a channel before all else. What is started here is the Julia behind the launcher.
+    if let [channel, rest @ ..] = args_for_julia
+        && let Some(channel) = channel.to_str().filter(|text| text.starts_with('+'))
+    {
+        request.julia = Some(channel.to_owned());
+        args_for_julia = rest;
+    }
+    let julia_args = JuliaArguments::read(args_for_julia);
     // Julia's own `--project` among its arguments is the one that Julia will follow.
     if let Some(project) = &julia_args.project {
         request.project = Some(project.clone());
     }
-    let start = choose(&request, &julia_args).or_else(|reason| plain(&request, reason))?;
+    let mut likely = request.clone();
+    if likely.project.is_none() && std::env::var_os("JULIA_PROJECT").is_none() {
+        likely.project.clone_from(&args.default_project);
+    }
+    // Plain Julia finds its default by itself, and not every version knows it by the name that jlsys does.
+    let start = choose(&likely, &julia_args).or_else(|reason| plain(&request, reason))?;
     if let Some(reason) = start.reason.filter(|_| !args.quiet) {
         anstream::eprintln!("jlsys: plain Julia: {reason}");
     }
@@ -33,7 +46,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
     if let Some(project) = start.project.filter(|_| julia_args.project.is_none()) {
         command = command.option("--project=", project);
     }
-    let command = command.args(&args.args);
+    let command = command.args(args_for_julia);
     let source = process::replace_with(&command);
     Err(Error::Exec { julia: start.julia, source })
 }
@@ -51,6 +64,8 @@ struct Start {
 enum NoSay {
     /// The user does not want it to: nothing is said.
     Asked,
+    /// Julia is told to use less of the CPU than there is, and refuses an image that needs more.
+    Cpu(String),
     /// Something is wrong.
     Fault(Error),
 }
@@ -58,6 +73,9 @@ enum NoSay {
 fn choose(request: &Request, julia_args: &JuliaArguments) -> Result<Start, NoSay> {
     if std::env::var_os("JLSYS_DISABLE").is_some_and(|value| value == "1") || julia_args.names_image {
         return Err(NoSay::Asked);
+    }
+    if let Some(target) = &julia_args.cpu_target {
+        return Err(NoSay::Cpu(target.clone()));
     }
     let prepared = Prepared::new(request).map_err(NoSay::Fault)?;
     let mut state = State::of(&prepared);
@@ -104,6 +122,9 @@ fn plain(request: &Request, no_say: NoSay) -> Result<Start, Error> {
     let julia = discover(wish)?;
     let reason = match no_say {
         NoSay::Asked => None,
+        NoSay::Cpu(target) => {
+            Some(format!("--cpu-target={target} asks for other code than an image may have"))
+        }
         NoSay::Fault(error) => Some(error.to_string()),
     };
     Ok(Start { julia, image: None, project: request.project.clone().map(OsString::from), reason })
@@ -116,6 +137,8 @@ struct JuliaArguments {
     project: Option<String>,
     /// Whether they name an image.
     names_image: bool,
+    /// `--cpu-target`, if it is among them and not what Julia would take anyway.
+    cpu_target: Option<String>,
 }
 
 /// Julia's options that take their value as the next argument (`jl_parse_opts` in src/jloptions.c).
@@ -123,7 +146,6 @@ const TAKES_NEXT: &[&str] = &[
     "-e",
     "-E",
     "-L",
-    "-C",
     "-H",
     "-m",
     "-p",
@@ -131,7 +153,6 @@ const TAKES_NEXT: &[&str] = &[
     "--eval",
     "--print",
     "--load",
-    "--cpu-target",
     "--home",
     "--machine-file",
     "--procs",
@@ -152,24 +173,31 @@ impl JuliaArguments {
                 "-J" | "--sysimage" => found.names_image = true,
                 "--project" => found.project = Some("@.".to_owned()),
                 _ if text.starts_with("-J") || text.starts_with("--sysimage=") => found.names_image = true,
+                "-C" | "--cpu-target" => found.set_cpu_target(args.next().and_then(OsStr::to_str)),
                 _ if TAKES_NEXT.contains(&text) => {
                     args.next();
                 }
                 _ => {
+                    let cpu_target = text.strip_prefix("--cpu-target=").or(text.strip_prefix("-C"));
                     if let Some(project) = text.strip_prefix("--project=") {
                         found.project = Some(project.to_owned());
+                    } else if cpu_target.is_some() {
+                        found.set_cpu_target(cpu_target);
                     }
                 }
             }
         }
         found
     }
+
+    fn set_cpu_target(&mut self, target: Option<&str>) {
+        self.cpu_target = target.filter(|target| *target != "native").map(str::to_owned);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::OsStr;
 
     fn read(args: &[&str]) -> JuliaArguments {
         JuliaArguments::read(&args.iter().map(|arg| OsStr::new(arg).to_owned()).collect::<Vec<_>>())
@@ -185,6 +213,16 @@ mod tests {
     fn what_comes_behind_the_script_is_the_scripts() {
         assert_eq!(read(&["script.jl", "--project=/x", "-J", "y"]), JuliaArguments::default());
         assert_eq!(read(&["-e", "--project=/x"]), JuliaArguments::default());
+    }
+
+    #[test]
+    fn a_cpu_target_of_the_users_own_is_seen() {
+        for args in
+            [&["-C", "generic"][..], &["-Cgeneric"], &["--cpu-target=generic"], &["--cpu-target", "generic"]]
+        {
+            assert_eq!(read(args).cpu_target.as_deref(), Some("generic"), "{args:?}");
+        }
+        assert_eq!(read(&["-C", "native", "-e", "0"]), JuliaArguments::default());
     }
 
     #[test]

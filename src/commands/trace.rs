@@ -17,6 +17,9 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     let trace = pipeline::trace(&prepared, options, args.output.as_deref(), &progress);
     let report =
         process::block_on_interruptible(trace).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
+    for warning in &report.warnings {
+        progress.warn(warning);
+    }
     if args.json {
         super::print_json(&report)?;
     } else {

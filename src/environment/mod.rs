@@ -3,6 +3,7 @@
 //! [`Search`] finds the files, [`Environment::load`] reads them, and [`Depots`] says where the packages are. Nothing
 //! here starts a process or writes a file.
 
+mod companion;
 mod depot;
 mod error;
 mod fields;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+pub use companion::{COMPANIONS, Companion, LeftBehind};
 pub use depot::{DepotSettings, Depots, bundled, version_slug};
 pub use error::EnvironmentError;
 pub use find::{ProjectFiles, Search};
@@ -45,6 +47,10 @@ pub struct Environment {
     pub packages: BTreeMap<Uuid, Package>,
     /// The preferences of those packages and of the project's own; only packages that have any.
     pub preferences: BTreeMap<Uuid, Table>,
+    /// Packages of another environment that were taken along: they and what they need are among `packages`.
+    pub companions: Vec<Companion>,
+    /// Packages of another environment that could not be taken along.
+    pub left_behind: Vec<LeftBehind>,
     project_package: Option<Package>,
 }
 
@@ -74,6 +80,8 @@ impl Environment {
             manifest: header,
             packages,
             preferences,
+            companions: Vec::new(),
+            left_behind: Vec::new(),
             project_package,
         };
         environment.check_direct_dependencies()?;
@@ -106,12 +114,14 @@ impl Environment {
         self.project.deps.values().filter_map(|uuid| self.packages.get(uuid)).collect()
     }
 
-    /// Every package that the direct dependencies load, and they themselves; each after what it depends on.
+    /// Every package that the direct dependencies and the companions load, and they themselves; each after what it
+    /// depends on.
     ///
     /// Weak dependencies are not followed. The order depends on nothing but the files' content. Where packages depend
     /// on each other in a circle, they are in the order in which they were reached.
     pub fn closure(&self) -> Vec<&Package> {
-        graph::closure(&self.packages, self.project.deps.values().copied())
+        let companions = self.companions.iter().map(|companion| companion.uuid);
+        graph::closure(&self.packages, self.project.deps.values().copied().chain(companions))
     }
 
     /// The packages that cannot be loaded without this one, directly or through others, in the order of their UUIDs.

@@ -15,6 +15,11 @@ pub struct Uuid([u8; 16]);
 pub struct InvalidUuid;
 
 impl Uuid {
+    /// The UUID that is this number, as it is written in hexadecimal digits.
+    pub const fn from_u128(number: u128) -> Self {
+        Self(number.to_be_bytes())
+    }
+
     /// The 16 bytes, most significant first.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

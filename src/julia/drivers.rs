@@ -29,6 +29,8 @@ macro_rules! drivers {
 drivers! {
     /// Loads packages one by one and says which load.
     LOAD = "load.jl";
+    /// Runs a notebook's cells as a kernel does.
+    NOTEBOOK = "notebook.jl";
     /// Loads packages, replays statements and leaves the image's object behind.
     OBJECT = "object.jl";
     /// Keeps Pkg from the network; included by others.

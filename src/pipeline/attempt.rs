@@ -85,6 +85,13 @@ impl Build<'_> {
         let inputs = ObjectInputs {
             julia,
             project_file,
+            other_project_files: self
+                .prepared
+                .environment
+                .companions
+                .iter()
+                .map(|c| c.project_file.as_path())
+                .collect(),
             drivers: &self.drivers,
             plan,
             statements,

@@ -134,9 +134,13 @@ fn describe(ran: &Ran) -> String {
     let what = ran.kind.of(&ran.name);
     let how = match ran.outcome {
         Outcome::Ok => String::new(),
+        Outcome::Failed if ran.kind == workload::Kind::Notebooks => {
+            ", not every cell succeeded; all count".to_owned()
+        }
         Outcome::Failed => ", failed; what it compiled until then counts".to_owned(),
         Outcome::Timeout => ", ended at the time limit; what it compiled until then counts".to_owned(),
         Outcome::Crashed => ", crashed; what it compiled until then counts".to_owned(),
     };
-    format!("{what}: {:.1} s{how}", ran.seconds)
+    let note = ran.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
+    format!("{what}: {:.1} s{how}{note}", ran.seconds)
 }

@@ -17,6 +17,8 @@ pub struct ObjectInputs<'a> {
     pub julia: &'a JuliaInstall,
     /// The project file.
     pub project_file: &'a Path,
+    /// The project files of environments that packages are taken along from.
+    pub other_project_files: Vec<&'a Path>,
     /// The folder with jlsys's drivers.
     pub drivers: &'a Path,
     /// What to build.
@@ -124,6 +126,7 @@ pub async fn write_object(
         .arg(Driver::OBJECT.path_in(inputs.drivers))
         .arg(inputs.project_file)
         .args([&packages, &inputs.statements.to_owned(), &loaded, &replayed])
+        .args(inputs.other_project_files.iter().copied())
         .envs(image_threads(inputs.julia));
     let finished = tokio::select! {
         finished = process::run(&command, inputs.time_limit, inputs.log) => finished?,

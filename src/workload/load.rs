@@ -50,6 +50,7 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         ran_out_of_memory: false,
         trace: trace.clone(),
         log: log.clone(),
+        note: None,
     };
     let mut failed: BTreeMap<Identity, String> = BTreeMap::new();
     for _ in 0..ROUNDS {

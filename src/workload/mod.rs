@@ -2,6 +2,8 @@
 
 mod capacity;
 mod load;
+mod notebook;
+mod notebook_files;
 mod precompile;
 mod runner;
 mod select;
@@ -15,9 +17,10 @@ use crate::file::Sha256Digest;
 
 pub use capacity::Capacity;
 pub use load::{LoadError, Loaded, load};
+pub use notebook::{Notebook, NotebookError};
 pub use precompile::{For, precompile};
 pub use runner::{Outcome, Ran, Runner};
-pub use select::{SelectError, select};
+pub use select::{SelectError, Selection, select};
 
 /// The kinds of workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,20 +30,22 @@ pub enum Kind {
     Load,
     /// A package's own test suite.
     Tests,
+    /// The code cells of a notebook of the project.
+    Notebooks,
     /// A script of the project.
     Scripts,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are reported.
-    pub const ALL: &'static [Self] = &[Self::Load, Self::Tests, Self::Scripts];
+    pub const ALL: &'static [Self] = &[Self::Load, Self::Tests, Self::Notebooks, Self::Scripts];
 
     /// How a workload of this kind is called in a sentence.
     pub fn of(self, name: &str) -> String {
         match self {
             Self::Load => "loading the packages".to_owned(),
             Self::Tests => format!("tests of {name}"),
-            Self::Scripts => name.to_owned(),
+            Self::Notebooks | Self::Scripts => name.to_owned(),
         }
     }
 }
@@ -52,6 +57,8 @@ pub enum Workload {
     Load,
     /// A package's own test suite.
     Tests(TestSuite),
+    /// The code cells of a notebook of the project.
+    Notebook(Notebook),
     /// A script of the project.
     Script(Script),
 }
@@ -84,15 +91,17 @@ impl Workload {
         match self {
             Self::Load => Kind::Load,
             Self::Tests(_) => Kind::Tests,
+            Self::Notebook(_) => Kind::Notebooks,
             Self::Script(_) => Kind::Scripts,
         }
     }
 
-    /// Its name: the package or the script; unique within its kind.
+    /// Its name: the package, the notebook or the script; unique within its kind.
     pub fn name(&self) -> String {
         match self {
             Self::Load => "load".to_owned(),
             Self::Tests(suite) => suite.package.clone(),
+            Self::Notebook(notebook) => notebook.name.display().to_string(),
             Self::Script(script) => script.name.display().to_string(),
         }
     }

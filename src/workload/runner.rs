@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::{Kind, Script, TestSuite, Workload};
+use super::{Kind, Notebook, Script, TestSuite, Workload};
 use crate::julia::{Driver, JuliaInstall};
 use crate::process::{self, Command, Ending, Finished, ProcessError};
 
@@ -65,6 +65,8 @@ pub struct Ran {
     pub trace: PathBuf,
     /// What it printed.
     pub log: PathBuf,
+    /// What else is to be known about it, as the end of a sentence.
+    pub note: Option<String>,
 }
 
 /// Runs workloads.
@@ -86,7 +88,7 @@ pub struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Runs test suites and scripts; the results are in the workloads' order. `on_start` and `on_end` hear of each.
+    /// Runs test suites, notebooks and scripts; the results are in the workloads' order. `on_start` and `on_end` hear of each.
     ///
     /// Loading is not run here, but by [`crate::workload::load`]: whatever else runs needs its result.
     pub async fn run(
@@ -126,6 +128,13 @@ impl Runner<'_> {
                 process::run(&in_temporary(self.script_command(script, &trace)), Some(self.time_limit), &log)
                     .await?
             }
+            Workload::Notebook(notebook) => {
+                let cells = self.traces.join(&file_name).with_added_extension("cells");
+                // What the disk does not take is said when Julia does not find it.
+                let _ = std::fs::write(&cells, notebook.cells_file());
+                let command = in_temporary(self.notebook_command(notebook, &cells, &trace));
+                process::run(&command, Some(self.time_limit), &log).await?
+            }
             Workload::Load => unreachable!("loading has a runner of its own"),
         };
         let ending = match finished.ending {
@@ -133,9 +142,13 @@ impl Runner<'_> {
             ending => ending,
         };
         let (outcome, ran_out_of_memory) = (ending.into(), ending.is_for_want_of_memory(&log));
+        let note = match workload {
+            Workload::Notebook(notebook) => notebook.note(),
+            _ => None,
+        };
         let Finished { seconds, peak_memory_bytes, .. } = finished;
         let kind = workload.kind();
-        Ok(Ran { name, kind, outcome, seconds, peak_memory_bytes, ran_out_of_memory, trace, log })
+        Ok(Ran { name, kind, outcome, seconds, peak_memory_bytes, ran_out_of_memory, trace, log, note })
     }
 
     async fn run_tests(
@@ -177,6 +190,12 @@ impl Runner<'_> {
         self.traced(trace).arg(&script.path).directory(folder)
     }
 
+    /// Interactive, as a kernel is, and in the notebook's folder.
+    fn notebook_command(&self, notebook: &Notebook, cells: &Path, trace: &Path) -> Command {
+        let folder = notebook.path.parent().unwrap_or(Path::new("/"));
+        self.traced(trace).arg("-i").arg(Driver::NOTEBOOK.path_in(self.drivers)).arg(cells).directory(folder)
+    }
+
     /// A Julia in the project that traces what it compiles.
     pub(super) fn traced(&self, trace: &Path) -> Command {
         self.julia.command(self.project_file).option("--trace-compile=", trace)
@@ -188,6 +207,7 @@ fn file_name(kind: Kind, name: &str) -> String {
     let kind = match kind {
         Kind::Load => "load",
         Kind::Tests => "tests",
+        Kind::Notebooks => "notebook",
         Kind::Scripts => "script",
     };
     let safe: String =

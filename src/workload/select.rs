@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Kind, Script, TestSuite, Workload};
+use super::{Kind, Notebook, Script, TestSuite, Workload, notebook_files};
 use crate::config::WorkloadSettings;
 use crate::environment::{Environment, Package};
 use crate::file::Sha256Digest;
@@ -19,17 +19,35 @@ pub enum SelectError {
         /// Why.
         source: std::io::Error,
     },
+    /// What the settings say about notebooks cannot be followed.
+    #[error("workloads.notebooks has '{pattern}', {problem}")]
+    Notebooks {
+        /// What the settings say.
+        pattern: String,
+        /// What is wrong with it, as the end of a sentence.
+        problem: String,
+    },
 }
 
-/// The workloads of a project, in the order in which they are reported.
+/// The workloads of a project.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The workloads, in the order in which they are reported.
+    pub workloads: Vec<Workload>,
+    /// What is not among them although one might expect it, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Selects the workloads of a project.
 ///
 /// A package whose folder is not there, or that has no `test/runtests.jl`, has no test suite.
 pub fn select(
     environment: &Environment,
     settings: &WorkloadSettings,
     package_folder: impl Fn(&Package) -> Option<PathBuf>,
-) -> Result<Vec<Workload>, SelectError> {
+) -> Result<Selection, SelectError> {
     let mut workloads = Vec::new();
+    let mut warnings = Vec::new();
     if settings.kinds.contains(&Kind::Load) {
         workloads.push(Workload::Load);
     }
@@ -38,13 +56,27 @@ pub fn select(
         let tested = tested.filter(|package| !settings.skip_tests.contains(&package.name));
         workloads.extend(tested.filter_map(|package| test_suite(package, &package_folder)));
     }
+    if settings.kinds.contains(&Kind::Notebooks) {
+        let folder = environment.project_dir();
+        let files = notebook_files::find(folder, settings.notebooks.as_deref())?;
+        warnings.extend(files.warning);
+        for file in files.found {
+            match Notebook::read(folder, &file.name) {
+                Ok(notebook) if notebook.cells.is_empty() => {}
+                Ok(notebook) => workloads.push(Workload::Notebook(notebook)),
+                // Another language's notebooks are as they should be, unless somebody names one.
+                Err(problem) if problem.is_other_language() && !file.named => {}
+                Err(problem) => warnings.push(format!("{} is not run: {problem}", file.name.display())),
+            }
+        }
+    }
     if settings.kinds.contains(&Kind::Scripts) {
         let folder = environment.project_dir();
         for name in script_names(folder, settings) {
             workloads.push(script(folder, name)?);
         }
     }
-    Ok(workloads)
+    Ok(Selection { workloads, warnings })
 }
 
 fn test_suite(package: &Package, package_folder: impl Fn(&Package) -> Option<PathBuf>) -> Option<Workload> {

@@ -5,6 +5,7 @@
     reason = "clippy takes only the test functions themselves for tests, not their helpers"
 )]
 
+mod companions;
 mod depots;
 mod files;
 mod finding;

@@ -110,6 +110,7 @@ impl Made {
                 seconds: 12.34,
                 statements: 1200,
                 log: Some(log),
+                note: None,
             }],
             phases: vec![PhaseReport { name: "compile".to_owned(), seconds: 141.0 }],
             peak_memory_bytes: 1 << 30,

@@ -229,6 +229,16 @@ impl Project {
         self
     }
 
+    /// Uses a depot that stays from run to run, for tests that share images but not what else is in the shared depot.
+    pub fn lasting_depot(mut self, name: &str) -> Self {
+        self.depot = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        self
+    }
+
+    pub fn depot(&self) -> &Path {
+        &self.depot
+    }
+
     /// Goes back to a cache of its own, which is not there yet.
     pub fn own_cache(mut self) -> Self {
         self.cache = self.root.path().join("cache");

@@ -1,0 +1,188 @@
+//! Kernels as Jupyter itself starts them, through the kernelspec that `jlsys kernel install` wrote: Jupyter's own client from PyPI
+//! on one side, a small stand-in for IJulia on the other (see `tests/jupyter/README.md`).
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use support::{Project, Ran, julia, package};
+
+/// The folder with Jupyter's Python and a libzmq.
+fn jupyter() -> &'static Path {
+    static JUPYTER: OnceLock<PathBuf> = OnceLock::new();
+    JUPYTER.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/get-jupyter");
+        let output = Command::new(script).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().into()
+    })
+}
+
+fn material(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jupyter").join(name)
+}
+
+/// A project with a notebook. The stand-in is in its depot's default environment, and its kernelspec in its home.
+fn project() -> Project {
+    let shapes = package(
+        "Shapes",
+        "struct Circle; radius::Float64; end
+        grown(circle::Circle; by = 1) = Circle(circle.radius + by)
+        Base.show(io::IO, ::MIME\"image/svg+xml\", circle::Circle) = print(io, \"<svg>\", circle.radius, \"</svg>\")",
+    );
+    let project = Project::new()
+        .shared()
+        .lasting_depot("jupyter-depot")
+        .package(shapes)
+        .settings("[workloads]\nkinds = [\"load\", \"notebooks\"]\n")
+        .write();
+    let project = project.file("shapes.ipynb", &notebook());
+    // The library itself, whose folder has what it needs besides.
+    let libzmq = std::fs::read_link(jupyter().join("libzmq.so.5")).unwrap();
+    let kernels = project.outside("home/.local/share/jupyter/kernels");
+    let script = material("install.jl");
+    let args =
+        ["--startup-file=no", script.to_str().unwrap(), kernels.to_str().unwrap(), libzmq.to_str().unwrap()];
+    Ran(project.command_for(julia(), &args).output().unwrap()).expect_status(0);
+    project
+}
+
+fn notebook() -> String {
+    let code = [
+        "using Shapes\nShapes.grown(Shapes.Circle(1.0))",
+        "println(\"printed\")\ndisplay(Shapes.Circle(3.0))\nfor i in 1:2\n    print(i)\nend",
+        "error(\"on purpose\")",
+        "total = 0\nfor i in 1:4\n    total += i\nend\ntotal",
+        "HTML(\"<b>ü</b>\")",
+        "write(\"image\", unsafe_string(Base.JLOptions().image_file));",
+    ];
+    let cell = |source: &&str| json!({"cell_type": "code", "execution_count": null, "metadata": {}, "outputs": [], "source": source});
+    let cells: Vec<Value> = code.iter().map(cell).collect();
+    json!({"cells": cells, "metadata": {"kernelspec": {"name": "julia-1.5", "display_name": "Julia", "language": "julia"}},
+        "nbformat": 4, "nbformat_minor": 2})
+    .to_string()
+}
+
+/// Runs one of the Python scripts on the project's kernel, as a user who may not write where permissions say so.
+fn python(project: &Project, script: &str, args: &[&str]) -> Ran {
+    let (python, script) = (jupyter().join("bin/python"), material(script));
+    let kernels = project.outside("home/.local/share/jupyter/kernels");
+    let name = std::fs::read_dir(kernels).unwrap().next().unwrap().unwrap().file_name();
+    let without = ["--bounding-set", "-dac_override,-dac_read_search"];
+    let command = [python.to_str().unwrap(), script.to_str().unwrap(), name.to_str().unwrap()];
+    let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+    let all: Vec<&str> = match is_root {
+        true => without.iter().chain(&command).chain(args).copied().collect(),
+        false => command[1..].iter().chain(args).copied().collect(),
+    };
+    let program = if is_root { "setpriv" } else { command[0] };
+    Ran(project.command_for(program, &all).output().unwrap())
+}
+
+/// What comes of each cell of the notebook, and the image that the kernel ran with.
+fn run(project: &Project) -> (Value, String, String) {
+    let ran = python(project, "run.py", &["shapes.ipynb"]).expect_status(0);
+    (ran.json(), std::fs::read_to_string(project.path("image")).unwrap(), ran.stderr())
+}
+
+#[test]
+fn a_notebook_gives_the_same_through_jlsys() {
+    let project = project();
+    let (plain, _, _) = run(&project);
+    project.jlsys(&["kernel", "install", "--replace"]).expect_status(0);
+    let (wrapped, image, log) = run(&project);
+    assert_eq!(plain, wrapped);
+    assert!(!image.contains("/images/"), "{image}");
+    assert!(log.contains("jlsys: plain Julia: none was built"), "{log}");
+    // That it is what a notebook should give, and not twice nothing.
+    assert_eq!(plain[0][0]["data"]["image/svg+xml"], "<svg>2.0</svg>");
+    assert_eq!(plain[1][0], json!({"output_type": "stream", "name": "stdout", "text": "printed\n"}));
+    assert_eq!(plain[1][1]["output_type"], "display_data");
+    assert_eq!(plain[1][2]["text"], "12");
+    assert_eq!(
+        (&plain[2][0]["ename"], &plain[2][0]["evalue"]),
+        (&json!("ErrorException"), &json!("on purpose"))
+    );
+    assert_eq!(plain[3][0]["data"]["text/plain"], "10");
+    assert_eq!(plain[4][0]["data"]["text/html"], "<b>ü</b>");
+}
+
+#[test]
+fn a_session_through_jlsys_is_a_session() {
+    let project = project();
+    project.jlsys(&["kernel", "install", "--replace"]).expect_status(0);
+    let file = project.outside("home/.local/share/jupyter/kernels");
+    let file = std::fs::read_dir(file).unwrap().next().unwrap().unwrap().path().join("kernel.json");
+    let by_signal = std::fs::read_to_string(&file).unwrap();
+    assert!(by_signal.contains("\"interrupt_mode\": \"signal\""), "{by_signal}");
+    let by_message = by_signal.replace("\"signal\"", "\"message\"");
+    for spec in [by_signal, by_message] {
+        std::fs::write(&file, spec).unwrap();
+        let seen = python(&project, "session.py", &[]).expect_status(0).json();
+        let expected = json!({
+            "interrupted": "InterruptException", "after": "ok", "completed": ["answer"], "incomplete": "incomplete",
+            "asked": "name? \"Ada\"", "beats": true, "ended": true,
+        });
+        assert_eq!(seen, expected);
+    }
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn the_image_is_used_while_it_is_right() {
+    let project = project();
+    let report = project.jlsys(&["build", "--cpu-target", "native", "--json"]).expect_status(0).json();
+    assert_eq!(report["tier"], "full", "{report:#}");
+    let included = report["packages"]["included"].as_array().unwrap();
+    assert!(included.iter().any(|package| package["name"] == "IJulia"), "{included:?}");
+    let (plain, image, _) = run(&project);
+    assert!(!image.contains("/images/"), "{image}");
+
+    // A copy of the cache, which may be damaged. The images in it are the same files.
+    let shared = project.cache().to_owned();
+    let project = project.own_cache();
+    let status = Command::new("cp").arg("-al").arg(&shared).arg(project.cache()).status().unwrap();
+    assert!(status.success());
+    project.jlsys(&["kernel", "install", "--replace"]).expect_status(0);
+    let expect = |with_image: bool, words: &str| {
+        let (outputs, image, log) = run(&project);
+        assert_eq!(image.starts_with(project.cache().to_str().unwrap()), with_image, "{image}\n{log}");
+        assert_eq!(outputs, plain);
+        assert!(log.contains(words), "{words:?} is not in {log}");
+        assert_eq!(log.contains("jlsys: "), !with_image, "{log}");
+    };
+    expect(true, "");
+    // IJulia is loaded from the image, not beside it.
+    let loaded = "print(Base.PkgId(Base.UUID(\"7073ff75-c697-5162-941a-fcdaad2a7d2a\"), \"IJulia\") in keys(Base.loaded_modules))";
+    let code = format!("{loaded}; import IJulia; print(IJulia.run_kernel isa Function)");
+    project.jlsys(&["run", "--", "-e", &code]).expect_status(0).expect_stdout("truetrue");
+
+    // The cache cannot be written to.
+    let entry = PathBuf::from(project.jlsys(&["path"]).expect_status(0).stdout().trim());
+    let folders = ["", "images", "projects", "probes", "locks", "failures", "tmp"]
+        .map(|name| project.cache().join(name));
+    let folders: Vec<&Path> =
+        folders.iter().map(PathBuf::as_path).chain(entry.parent()).filter(|f| f.is_dir()).collect();
+    let mode = |mode| {
+        for folder in &folders {
+            std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        }
+    };
+    mode(0o500);
+    expect(true, "");
+    mode(0o700);
+
+    // A version changed; the image is gone.
+    let manifest = std::fs::read_to_string(project.path("Manifest.toml")).unwrap();
+    project.edit("Manifest.toml", |text| text.replace("version = \"1.0.0\"", "version = \"1.0.1\""));
+    expect(false, "Shapes 1.0.0 → 1.0.1 since it was built");
+    std::fs::write(project.path("Manifest.toml"), manifest).unwrap();
+    expect(true, "");
+    std::fs::remove_file(&entry).unwrap();
+    expect(false, "cannot be read");
+}

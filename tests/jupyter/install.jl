@@ -1,0 +1,73 @@
+# Installs the stand-in for IJulia into the first depot, as `Pkg.add("IJulia")` would leave IJulia, and its kernelspec as
+# `IJulia.installkernel` writes it.
+#
+#     JULIA_DEPOT_PATH=DEPOT julia install.jl KERNELS LIBZMQ
+#
+# KERNELS is the folder that takes the kernelspec; LIBZMQ is the path of the library.
+
+using SHA
+
+const UUID = Base.UUID("7073ff75-c697-5162-941a-fcdaad2a7d2a")
+const STDLIB = Base.Sys.STDLIB
+
+# Tests run side by side in one depot: nobody may see half of a file, nor one change that is the same as before.
+function place(file, text)
+    isfile(file) && read(file, String) == text && return
+    mkpath(dirname(file))
+    temporary = tempname(dirname(file))
+    write(temporary, text)
+    mv(temporary, file; force = true)
+end
+
+kernels, libzmq = ARGS
+source = joinpath(@__DIR__, "IJulia")
+files = ["Project.toml"; [joinpath("src", name) for name in sort(readdir(joinpath(source, "src")))]]
+# Julia looks an installed package up by the hash of its Git tree, and does not compute it again.
+tree = bytes2hex(sha1(join(read(joinpath(source, file), String) for file in files)))
+slug = Base.version_slug(UUID, Base.SHA1(tree))
+folder = joinpath(first(DEPOT_PATH), "packages", "IJulia", slug)
+for file in files
+    place(joinpath(folder, file), read(joinpath(source, file), String))
+end
+
+# The manifest: IJulia, and what it needs of the standard library, as that library's own project files have it.
+readdeps(file) = begin
+    section = match(r"\[deps\]\n(.*?)(\n\[|\z)"s, read(file, String))
+    section === nothing ? Pair{String,String}[] :
+    [String(m[1]) => String(m[2]) for m in eachmatch(r"^(\w+)\s*=\s*\"([0-9a-f-]+)\""m, section[1])]
+end
+needed = Dict{String,String}()
+function need(deps)
+    for (name, uuid) in deps
+        haskey(needed, name) && continue
+        needed[name] = uuid
+        need(readdeps(joinpath(STDLIB, name, "Project.toml")))
+    end
+end
+direct = readdeps(joinpath(source, "Project.toml"))
+need(direct)
+environment = joinpath(first(DEPOT_PATH), "environments", "v$(VERSION.major).$(VERSION.minor)")
+place(joinpath(environment, "Project.toml"), "[deps]\nIJulia = \"$UUID\"\n")
+prefix = VERSION >= v"1.7" ? "deps." : ""
+place(joinpath(environment, "Manifest.toml"), sprint() do io
+    VERSION >= v"1.7" && println(io, "julia_version = \"$VERSION\"\nmanifest_format = \"2.0\"\n")
+    entry(name, deps) = println(io, "[[", prefix, name, "]]", isempty(deps) ? "" : "\ndeps = $(repr([first(d) for d in deps]))")
+    entry("IJulia", direct)
+    println(io, "uuid = \"$UUID\"\nversion = \"0.0.1\"\ngit-tree-sha1 = \"$tree\"\n")
+    for name in sort(collect(keys(needed)))
+        entry(name, readdeps(joinpath(STDLIB, name, "Project.toml")))
+        println(io, "uuid = \"$(needed[name])\"\n")
+    end
+end)
+
+spec = joinpath(kernels, "julia-$(VERSION.major).$(VERSION.minor)")
+julia = joinpath(Sys.BINDIR, Base.julia_exename())
+place(joinpath(spec, "kernel.json"), """
+    {
+      "argv": [$(repr(julia)), "-i", "--color=yes", "--project=@.", "-e", "import IJulia; IJulia.run_kernel()", "{connection_file}"],
+      "display_name": "Julia $VERSION",
+      "language": "julia",
+      "env": {"IJULIA_LIBZMQ": $(repr(libzmq)), "LD_LIBRARY_PATH": $(repr(dirname(libzmq)))},
+      "interrupt_mode": "signal"
+    }
+    """)
