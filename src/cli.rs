@@ -2,6 +2,7 @@
 
 mod cache;
 mod kernel;
+mod remote;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use cache::{CacheCommand, GcArgs, ListArgs, RmArgs, ShowArgs, VerifyArgs};
 pub use kernel::{KernelCommand, KernelInstallArgs};
+pub use remote::{KeygenArgs, PullArgs, PushArgs};
 
 use crate::config::Overrides;
 use crate::prepare::Request;

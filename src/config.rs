@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::remote::RemoteSettings;
 use crate::sysimage::CpuTarget;
 use crate::toml_error::TomlError;
 use crate::workload::Kind;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub julia_args: Vec<String>,
     /// The workloads.
     pub workloads: WorkloadSettings,
+    /// Where images are shared.
+    pub remote: RemoteSettings,
     /// The cache.
     pub cache: CacheSettings,
 }
@@ -124,6 +127,7 @@ struct File {
     cpu_target: Option<CpuTarget>,
     julia_args: Vec<String>,
     workloads: WorkloadTable,
+    remote: RemoteSettings,
     cache: CacheTable,
 }
 
@@ -201,6 +205,7 @@ impl Settings {
                 skip_tests: content.workloads.skip_tests,
                 time_limit,
             },
+            remote: content.remote.within(file.parent().unwrap_or(Path::new("/"))),
             cache: CacheSettings { max_size: max_size.transpose()? },
         };
         settings.apply(overrides);

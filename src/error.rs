@@ -14,6 +14,7 @@ use crate::kernel::KernelError;
 use crate::key::SourcesError;
 use crate::plan::PlanError;
 use crate::process::ProcessError;
+use crate::remote::RemoteError;
 use crate::sysimage::LinkError;
 use crate::workload::LoadError;
 
@@ -45,6 +46,9 @@ pub enum Error {
     /// No image is called that.
     #[error(transparent)]
     Lookup(#[from] LookupError),
+    /// A remote cannot be used.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// There is nothing to link images with.
     #[error(transparent)]
     Link(#[from] LinkError),

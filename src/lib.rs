@@ -18,6 +18,7 @@ pub mod plan;
 pub mod prepare;
 pub mod process;
 pub mod progress;
+pub mod remote;
 pub mod report;
 pub mod sysimage;
 mod toml_error;

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cache::{BuildLock, Limits, Staging};
+use crate::cache::{BuildLock, Cache, CacheError, Limits, Staging};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::julia::Driver;
+use crate::key::Key;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::progress::Progress;
+use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
 use crate::sysimage::{HostCpu, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
@@ -84,13 +86,32 @@ async fn build_or_wait(
     progress: &Progress,
 ) -> Result<Report, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
-    let linker = Linker::find(&prepared.julia)?;
     prepared.cache.prepare()?;
-    let _lock = lock(prepared, progress).await?;
+    let _lock = lock(&prepared.cache, &prepared.key, progress).await?;
     // Whoever had the lock may have built it.
     if let Some(report) = find(prepared, options) {
         return Ok(report);
     }
+    let mut share = Share::new(prepared, progress);
+    if !options.force
+        && let Some(report) = share.obtain(options.retry).await
+    {
+        share.finish(None).await;
+        keep_within(prepared, progress);
+        return Ok(report);
+    }
+    let mut built = share.while_building(build_here(prepared, options, progress)).await;
+    share.finish(built.as_mut().ok()).await;
+    built
+}
+
+/// Builds the image on this machine.
+async fn build_here(
+    prepared: &Prepared,
+    options: BuildOptions,
+    progress: &Progress,
+) -> Result<Report, Error> {
+    let linker = Linker::find(&prepared.julia)?;
     prepared.cache.forget_failure(&prepared.key);
     let staging = prepared.cache.stage()?;
     Build::new(prepared, options, progress, staging)?.run(&linker).await
@@ -137,10 +158,11 @@ fn find(prepared: &Prepared, options: BuildOptions) -> Option<Report> {
     Some(report)
 }
 
-async fn lock(prepared: &Prepared, progress: &Progress) -> Result<BuildLock, Error> {
+/// Takes the right to build `key`, or to pull it; waits while somebody else has it.
+pub(crate) async fn lock(cache: &Cache, key: &Key, progress: &Progress) -> Result<BuildLock, CacheError> {
     let mut waiting = None;
     loop {
-        if let Some(lock) = prepared.cache.try_lock(&prepared.key)? {
+        if let Some(lock) = cache.try_lock(key)? {
             return Ok(lock);
         }
         waiting.get_or_insert_with(|| progress.phase("waiting for another jlsys that builds this image"));

@@ -83,6 +83,18 @@ pub struct Report {
     pub image_bytes: u64,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
+    /// Where the image came from, when it was not built on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled: Option<Origin>,
+}
+
+/// Where an image came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The remote.
+    pub remote: String,
+    /// The id of the key that it was signed with.
+    pub signed_by: String,
 }
 
 /// The document that `trace --json` prints.
@@ -224,6 +236,7 @@ impl Report {
             julia: JuliaReport { version: julia.facts.version.to_string(), command: julia.command.clone() },
             image_bytes: 0,
             warnings: Vec::new(),
+            pulled: None,
         };
         report.set_plan(plan);
         report
@@ -248,6 +261,31 @@ impl Report {
         let reasons = self.packages.dropped.iter_mut().map(|package| &mut package.reason);
         for text in self.warnings.iter_mut().chain(reasons) {
             *text = text.replace(&from, &to);
+        }
+    }
+
+    /// Takes out what is only true where the report was made: paths, and the logs that they lead to.
+    pub fn make_portable(&mut self) {
+        let last = |path: &Path, parts: usize| {
+            let parts: Vec<_> = path.components().rev().take(parts).collect();
+            parts.into_iter().rev().collect::<PathBuf>()
+        };
+        let folder = self.project.parent().map(|folder| format!("{}/", folder.display())).unwrap_or_default();
+        self.image = None;
+        self.startup = None;
+        // The project's folder and file: enough to know it by.
+        self.project = last(&self.project, 2);
+        self.julia.command = last(&self.julia.command, 1);
+        self.workloads.iter_mut().for_each(|workload| workload.log = None);
+        let reasons = self.packages.dropped.iter_mut().map(|package| &mut package.reason);
+        for text in self.warnings.iter_mut().chain(reasons) {
+            // Every message that names a log ends with it.
+            let end =
+                ["; its output is in ", "; Julia's output is in "].iter().find_map(|words| text.find(words));
+            text.truncate(end.unwrap_or(text.len()));
+            if folder.len() > 1 {
+                *text = text.replace(&folder, "");
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 //! projects/       which entry a project used last, and with which flags
 //! probes/         what each Julia said of itself
 //! locks/          one file a key: who builds it
-//! tmp/            builds under way, each with a lock file that its builder holds
+//! tmp/            builds under way, each with a lock file that its builder holds; what came so far of a pull
 //! ```
 //!
 //! Looking an entry up takes no lock and writes nothing. An entry appears by one rename, complete or not at all.
@@ -15,6 +15,7 @@
 //! Beside the user's own folder there may be shared ones, which are only read.
 
 mod contents;
+mod download;
 mod entry;
 mod failures;
 mod gc;
@@ -33,6 +34,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use download::Download;
 pub use entry::{Entry, EntryHeader, ImageFile, Unusable};
 pub use gc::{Collection, Limits, Over};
 pub use listing::{Damaged, ListedEntry, Listing, Lookup, LookupError};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, Subcommand};
 
+use super::{KeygenArgs, PullArgs, PushArgs};
 use crate::cache::Limits;
 
 /// What to do with the cache.
@@ -20,6 +21,12 @@ pub enum CacheCommand {
     Gc(GcArgs),
     /// Remove images
     Rm(RmArgs),
+    /// Put images on a remote, signed, for other machines
+    Push(PushArgs),
+    /// Take images from a remote that somebody who is accepted signed
+    Pull(PullArgs),
+    /// Make a key to sign images with
+    Keygen(KeygenArgs),
     /// Print the cache's folder
     Dir,
 }

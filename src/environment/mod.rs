@@ -28,7 +28,7 @@ pub use error::EnvironmentError;
 pub use find::{ProjectFiles, Search};
 pub use manifest::{Header, Manifest};
 pub use package::{InvalidTreeHash, Package, Source, TreeHash};
-pub(crate) use paths::expand_home;
+pub(crate) use paths::{expand_home, resolve};
 pub use project::{Project, ProjectSource};
 pub use uuid::{InvalidUuid, Uuid};
 

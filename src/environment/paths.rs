@@ -8,7 +8,7 @@ pub(super) fn folder(file: &Path) -> &Path {
 }
 
 /// `path` as seen from `base`, without `.` and `..`. It is absolute when `base` is.
-pub(super) fn resolve(base: &Path, path: &Path) -> PathBuf {
+pub(crate) fn resolve(base: &Path, path: &Path) -> PathBuf {
     let mut resolved = PathBuf::new();
     for part in base.join(path).components() {
         match part {

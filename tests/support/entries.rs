@@ -117,6 +117,7 @@ impl Made {
             julia: JuliaReport { version: "1.10.5".to_owned(), command: "/opt/julia/bin/julia".into() },
             image_bytes: 0,
             warnings: vec!["something to know".to_owned()],
+            pulled: None,
         }
     }
 }

@@ -2,7 +2,11 @@
 
 mod dir;
 mod gc;
+mod keygen;
 mod list;
+mod pull;
+mod push;
+mod remote;
 mod rm;
 mod show;
 mod verify;
@@ -24,6 +28,9 @@ pub(super) fn execute(command: &CacheCommand) -> Result<Exit, Error> {
         CacheCommand::Verify(args) => verify::execute(args),
         CacheCommand::Gc(args) => gc::execute(args),
         CacheCommand::Rm(args) => rm::execute(args),
+        CacheCommand::Push(args) => push::execute(args),
+        CacheCommand::Pull(args) => pull::execute(args),
+        CacheCommand::Keygen(args) => keygen::execute(args),
         CacheCommand::Dir => dir::execute(),
     }
 }

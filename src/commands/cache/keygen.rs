@@ -1,0 +1,18 @@
+//! `jlsys cache keygen`: make a key to sign images with.
+
+use crate::cli::KeygenArgs;
+use crate::commands::print;
+use crate::error::{Error, Exit};
+use crate::remote::{RemoteError, SecretKey};
+
+pub(super) fn execute(args: &KeygenArgs) -> Result<Exit, Error> {
+    let key = SecretKey::generate()
+        .map_err(|source| RemoteError::WriteKey { path: args.output.clone().unwrap_or_default(), source })?;
+    let file = key.write(args.output.as_deref())?;
+    anstream::eprintln!(
+        "the secret key is in {}; whoever has it can sign images. For those who accept them, `keys` in [remote]:",
+        file.display()
+    );
+    print(&format!("{}\n", key.public()))?;
+    Ok(Exit::Ok)
+}
