@@ -123,6 +123,9 @@ pub struct BuildArgs {
     /// Build even if there is an image
     #[arg(long)]
     pub force: bool,
+    /// Stop at the startup package, which takes seconds, and write no image (Julia 1.9 and later)
+    #[arg(long)]
+    pub quick: bool,
     /// Exit with status 2 when the image holds less than everything
     #[arg(long)]
     pub strict: bool,
@@ -168,6 +171,9 @@ pub struct StatusArgs {
 pub struct PathArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print Julia's argument instead, as for `julia "$(jlsys path --env)"`; it also knows the startup package
+    #[arg(long)]
+    pub env: bool,
 }
 
 /// `jlsys trace`.

@@ -13,14 +13,16 @@ use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
-use crate::sysimage::{HostCpu, Linker};
+use crate::sysimage::{HostCpu, LinkError, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
 use crate::workload::{self, Capacity, For};
 
 mod attempt;
+mod startup;
 mod traces;
 
 use attempt::{AttemptError, Made};
+use startup::MadeStartup;
 use traces::Statements;
 
 /// How long Julia may take to write an image. Minutes are normal, and with several CPU targets and hundreds of packages
@@ -36,10 +38,15 @@ pub struct BuildOptions {
     pub retry: bool,
     /// Whether to build even if there is an image.
     pub force: bool,
+    /// Whether to stop at the startup package.
+    pub quick: bool,
 }
 
 /// Builds the image of a project, or finds it.
 pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progress) -> Result<Report, Error> {
+    if options.quick && !prepared.julia.differences().has_startup_package() {
+        return Err(Error::NothingQuick(prepared.julia.facts.version.clone()));
+    }
     let mut report = match find(prepared, options) {
         Some(report) => report,
         None => build_or_wait(prepared, options, progress).await?,
@@ -111,10 +118,14 @@ async fn build_here(
     options: BuildOptions,
     progress: &Progress,
 ) -> Result<Report, Error> {
-    let linker = Linker::find(&prepared.julia)?;
+    let linker = match Linker::find(&prepared.julia) {
+        // The startup package needs none of ours.
+        Err(error) if !prepared.julia.differences().has_startup_package() => return Err(error.into()),
+        linker => linker,
+    };
     prepared.cache.forget_failure(&prepared.key);
     let staging = prepared.cache.stage()?;
-    Build::new(prepared, options, progress, staging)?.run(&linker).await
+    Build::new(prepared, options, progress, staging)?.run(linker).await
 }
 
 /// Runs the workloads alone. The statements that can be replayed go to the file `output`, if one is named.
@@ -149,6 +160,9 @@ fn find(prepared: &Prepared, options: BuildOptions) -> Option<Report> {
             return None;
         }
         let mut report = entry.report().ok()?;
+        if report.image_pending && !options.quick {
+            return None;
+        }
         report.outcome = BuildOutcome::Hit;
         entry.note_use();
         return Some(report);
@@ -178,6 +192,7 @@ struct Build<'a> {
     staging: Staging,
     drivers: PathBuf,
     report: Report,
+    startup: Option<MadeStartup>,
 }
 
 impl<'a> Build<'a> {
@@ -194,16 +209,27 @@ impl<'a> Build<'a> {
         let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
-        Ok(Self { prepared, options, progress, staging, drivers, report })
+        Ok(Self { prepared, options, progress, staging, drivers, report, startup: None })
     }
 
-    async fn run(mut self, linker: &Linker) -> Result<Report, Error> {
+    async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
         let (plan, traces) = self.trace().await?;
         let statements = self.collect(&plan, &traces)?;
+        if self.prepared.julia.differences().has_startup_package() {
+            self.build_startup(&plan, &statements).await?;
+        }
+        let linker = match linker {
+            _ if self.options.quick => return self.stop_at_startup(),
+            Err(error) if self.startup.is_some() => {
+                self.report.warnings.push(error.to_string());
+                return self.settle_for_startup();
+            }
+            linker => linker?,
+        };
         if let Some(arguments) = self.prepared.julia.differences().image_precompile_arguments() {
             self.precompile(For::Writing(arguments)).await?;
         }
-        self.climb(&plan, &statements, linker).await
+        self.climb(&plan, &statements, &linker).await
     }
 
     /// Precompiles the packages, several at once, where Julia can and there is something to do.
@@ -265,6 +291,13 @@ impl<'a> Build<'a> {
             }
         }
         match best {
+            // Statements are worth more than packages that load at once.
+            Some((attempt, _))
+                if self.startup.is_some() && attempt.owners.is_empty() && !statements.owners.is_empty() =>
+            {
+                self.settle_for_startup()
+            }
+            None if self.startup.is_some() => self.settle_for_startup(),
             Some((attempt, made)) => {
                 if self.prepared.julia.differences().ties_caches_to_the_image() {
                     let image = self.staging.image();
@@ -291,6 +324,7 @@ impl<'a> Build<'a> {
         self.report.statements.rejected = made.replay.rejected;
         self.report.statements.left_out = self.report.statements.kept - made.statements;
         self.warn_of_left_out(&made.plan);
+        self.drop_startup();
         let (cache, inputs) = (&self.prepared.cache, &self.prepared.inputs);
         self.staging.commit(cache, inputs, &mut self.report, Some(HostCpu::detect()))?;
         Ok(self.report)

@@ -13,7 +13,12 @@ use crate::report::{BuildOutcome, Report, Tier};
 pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.work.request())?;
     let progress = Progress::new(args.work.verbosity());
-    let options = BuildOptions { jobs: args.work.jobs.map(Into::into), retry: args.retry, force: args.force };
+    let options = BuildOptions {
+        jobs: args.work.jobs.map(Into::into),
+        retry: args.retry,
+        force: args.force,
+        quick: args.quick,
+    };
     let build = pipeline::build(&prepared, options, &progress);
     let report =
         process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
@@ -40,7 +45,7 @@ fn summarise(report: &Report, progress: &Progress) {
     for warning in &report.warnings {
         progress.warn(warning);
     }
-    let Some(image) = &report.image else {
+    let Some(path) = report.image.as_ref().or(report.startup.as_ref()) else {
         progress.say("no image could be built; Julia starts as it always did");
         return;
     };
@@ -50,9 +55,9 @@ fn summarise(report: &Report, progress: &Progress) {
     };
     let statements = &report.statements;
     progress.say(&format!(
-        "{verb} {} ({}, {}, {} compiled, tier {})",
-        image.display(),
-        HumanBytes(report.image_bytes),
+        "{verb} {} ({}{}, {} compiled, tier {})",
+        path.display(),
+        if report.image.is_some() { format!("{}, ", HumanBytes(report.image_bytes)) } else { String::new() },
         count(report.packages.included.len(), "package"),
         count(statements.compiled, "statement"),
         report.tier
