@@ -3,9 +3,9 @@
 #     julia --output-o OBJECT julia/object.jl PROJECT PACKAGES STATEMENTS LOADED REPLAYED [PROJECT...]
 #
 # PACKAGES is as packages.jl says, STATEMENTS and REPLAYED as in replay.jl; LOADED gets a line `identity<TAB>ok` for
-# each package as it is loaded. Packages are looked for in the first project, then in the others. Julia writes the
-# object when this file is done, which takes minutes; by then both result files are complete. What goes wrong in loading
-# ends the process: the plan was wrong, and a smaller one follows.
+# each package as it is loaded. Packages are looked for in the first project, then in the others. Julia writes the object
+# when this file is done, which takes minutes; by then both result files are complete. What goes wrong in loading ends the
+# process: the plan was wrong, and a smaller one follows.
 #
 # Julia that writes an image starts before its own initialisation: standard streams, the folder of the executable and
 # the paths are not set, and what is set here is saved into the image (Base.__init__ and `_start` set them again in
@@ -17,9 +17,8 @@ Base.reinit_stdio()
 Base.init_depot_path()
 
 let (project, packages_file, statements_file, loaded_file, replayed_file) = ARGS[1:5], others = ARGS[6:end]
-    # As in a session with the project, for the preferences that the user's environment may set. Packages are asked for
-    # by UUID and found in the project's manifest, so that nothing else decides a version. Others that are named agree
-    # with it.
+    # Others that are named agree with the project. The user's environment is there for the preferences that it may set, as in
+    # a session: packages are asked for by UUID and found before, so that it decides no version.
     copy!(LOAD_PATH, [project; others; "@v#.#"; "@stdlib"])
 
     # In a module of its own: nothing of jlsys's may be found in a user's Main.

@@ -43,6 +43,10 @@ pub enum Command {
     Path(PathArgs),
     /// Run the workloads alone and show what they compile
     Trace(TraceArgs),
+    /// In Binder's postBuild: build the repository's sysimage, and never fail
+    Postbuild(PostbuildArgs),
+    /// Write jlsys.toml, and with --binder postBuild, into a repository
+    Init(InitArgs),
     /// See, check and bound what is cached
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -126,6 +130,9 @@ pub struct BuildArgs {
     /// Stop at the startup package, which takes seconds, and write no image (Julia 1.9 and later)
     #[arg(long)]
     pub quick: bool,
+    /// How long the whole build may take, such as `20m`, instead of `time-budget` in jlsys.toml (by default without end)
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub time_budget: Option<u64>,
     /// Exit with status 2 when the image holds less than everything
     #[arg(long)]
     pub strict: bool,
@@ -190,6 +197,56 @@ pub struct TraceArgs {
     pub json: bool,
 }
 
+/// `jlsys postbuild`.
+#[derive(Debug, Args)]
+pub struct PostbuildArgs {
+    /// What to work on, and how.
+    #[command(flatten)]
+    pub work: WorkArgs,
+    /// How long all of it may take, such as `20m`, instead of `time-budget` in jlsys.toml (by default without end)
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub time_budget: Option<u64>,
+    /// Try again what did not work, or not in full, before
+    #[arg(long)]
+    pub retry: bool,
+    /// Stop at the startup package, which adds seconds and megabytes (Julia 1.9 and later; before, an image is built)
+    #[arg(long)]
+    pub quick: bool,
+    /// Fail like `jlsys build --strict` when there is no image, or one with less than everything
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `jlsys init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The project's folder, or with --binder also the repository that has it in binder/ (by default the working folder)
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<PathBuf>,
+    /// Write postBuild, which Binder runs when it builds the repository's image
+    #[arg(long)]
+    pub binder: bool,
+    /// What postBuild has pip install: a wheel's file in the repository or its URL, with `#sha256=…` (by default this version of
+    /// jlsys)
+    #[arg(long, value_name = "REQUIREMENT", requires = "binder", value_parser = requirement)]
+    pub pip: Option<String>,
+    /// Replace files that are there
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl PostbuildArgs {
+    /// The project as flags name it, else `project`, with the path packages of `repository` taken in.
+    pub fn request(&self, repository: PathBuf, project: Option<String>) -> Request {
+        let mut request = self.work.request();
+        request.project = request.project.or(project);
+        request.overrides.include_within = Some(repository);
+        // Binder runs what it builds on other machines.
+        request.overrides.found_cpu_target = Some(CpuTarget::Portable);
+        request
+    }
+}
+
 impl WorkArgs {
     /// Which project is meant, and with which flags.
     pub fn request(&self) -> Request {
@@ -233,6 +290,7 @@ impl PlanArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
             include: self.include.clone(),
+            include_within: None,
             exclude: self.exclude.clone(),
             cpu_target: self.cpu_target.clone(),
             found_cpu_target: None,
@@ -249,6 +307,14 @@ impl VerbosityArgs {
             (false, false) => Verbosity::Normal,
         }
     }
+}
+
+/// What may be written into a script as one word that pip takes for no option.
+fn requirement(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.starts_with('-') || text.chars().any(char::is_control) {
+        return Err("write what `pip install` takes: a name, a file or a URL".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn seconds(text: &str) -> Result<u64, String> {

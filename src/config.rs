@@ -23,12 +23,16 @@ const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(600);
 pub struct Settings {
     /// Path packages to take into the image, by name.
     pub include: Vec<String>,
+    /// A folder whose path packages are taken into the image, whatever their names.
+    pub include_within: Option<PathBuf>,
     /// Packages to leave out, by name.
     pub exclude: Vec<String>,
     /// What the image's code may run on; chosen by jlsys when absent.
     pub cpu_target: Option<CpuTarget>,
     /// Options for the Julia that writes the image.
     pub julia_args: Vec<String>,
+    /// How long a whole build may take; without end when absent. It is no part of the key.
+    pub time_budget: Option<Duration>,
     /// The workloads.
     pub workloads: WorkloadSettings,
     /// Where images are shared.
@@ -67,6 +71,9 @@ pub struct Overrides {
     /// `--include`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<String>,
+    /// The repository that `postbuild` was run in: its own path packages are taken in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include_within: Option<PathBuf>,
     /// `--exclude`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
@@ -126,6 +133,7 @@ struct File {
     exclude: Vec<String>,
     cpu_target: Option<CpuTarget>,
     julia_args: Vec<String>,
+    time_budget: Option<SignedDuration>,
     workloads: WorkloadTable,
     remote: RemoteSettings,
     cache: CacheTable,
@@ -175,18 +183,15 @@ impl Settings {
         if let Some(argument) = content.julia_args.iter().find(|argument| !is_compile_option(argument)) {
             return Err(ConfigError::JuliaArgument { file: file.to_owned(), argument: argument.clone() });
         }
-        let time_limit = match content.workloads.time_limit {
-            None => DEFAULT_TIME_LIMIT,
-            Some(limit) => {
-                Duration::try_from(limit).ok().filter(|limit| !limit.is_zero()).ok_or_else(|| {
-                    ConfigError::Invalid {
-                        place: file.display().to_string(),
-                        problem: "workloads.time-limit must be longer than nothing, such as \"10m\""
-                            .to_owned(),
-                    }
-                })?
-            }
+        let positive = |name: &str, time: Option<SignedDuration>| {
+            let Some(time) = time else { return Ok(None) };
+            let time = Duration::try_from(time).ok().filter(|time| !time.is_zero());
+            time.map(Some).ok_or_else(|| ConfigError::Invalid {
+                place: file.display().to_string(),
+                problem: format!("{name} must be longer than nothing, such as \"10m\""),
+            })
         };
+        let time_limit = positive("workloads.time-limit", content.workloads.time_limit)?;
         let max_size = content.cache.max_size.map(|text| {
             text.parse().map(|size: ByteSize| size.as_u64()).map_err(|_| ConfigError::Invalid {
                 place: file.display().to_string(),
@@ -195,15 +200,17 @@ impl Settings {
         });
         let mut settings = Self {
             include: content.include,
+            include_within: overrides.include_within.clone(),
             exclude: content.exclude,
             cpu_target: content.cpu_target,
             julia_args: content.julia_args,
+            time_budget: positive("time-budget", content.time_budget)?,
             workloads: WorkloadSettings {
                 kinds: content.workloads.kinds.unwrap_or_else(|| Kind::ALL.to_vec()),
                 scripts: content.workloads.scripts,
                 notebooks: content.workloads.notebooks,
                 skip_tests: content.workloads.skip_tests,
-                time_limit,
+                time_limit: time_limit.unwrap_or(DEFAULT_TIME_LIMIT),
             },
             remote: content.remote.within(file.parent().unwrap_or(Path::new("/"))),
             cache: CacheSettings { max_size: max_size.transpose()? },
@@ -258,8 +265,13 @@ mod tests {
     fn durations_are_written_as_people_write_them() {
         let settings = parse("[workloads]\ntime-limit = \"1m30s\"").unwrap();
         assert_eq!(settings.workloads.time_limit, Duration::from_secs(90));
-        let error = parse("[workloads]\ntime-limit = \"0s\"").unwrap_err();
-        assert!(error.contains("time-limit"), "{error}");
+        for (text, name) in
+            [("[workloads]\ntime-limit = \"0s\"", "time-limit"), ("time-budget = \"-1m\"", "time-budget")]
+        {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(name), "{error}");
+        }
+        assert_eq!(parse("time-budget = \"20m\"").unwrap().time_budget, Some(Duration::from_secs(1200)));
     }
 
     #[test]

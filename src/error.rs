@@ -72,6 +72,14 @@ pub enum Error {
     /// The disk that the cache is on is full.
     #[error("the disk is full: make room, or set JLSYS_CACHE_DIR to a folder on another disk (writing {})", .0.display())]
     DiskFull(PathBuf),
+    /// The time budget was over before there was anything to build an image from, or while somebody else built it.
+    #[error("{budget} was over while {doing}: give it more with `--time-budget`")]
+    OutOfTime {
+        /// The budget, as the subject of a sentence.
+        budget: String,
+        /// What was going on.
+        doing: &'static str,
+    },
     /// The working folder is gone.
     #[error("the working folder cannot be read: {0}")]
     WorkingFolder(std::io::Error),
@@ -135,7 +143,7 @@ impl Error {
         match self {
             Self::Interrupted => Exit::Interrupted,
             // No input is wrong; every tier with an image needs a linker.
-            Self::Link(LinkError::NoLinker { .. }) => Exit::Stock,
+            Self::Link(LinkError::NoLinker { .. }) | Self::OutOfTime { .. } => Exit::Stock,
             _ => Exit::Refused,
         }
     }

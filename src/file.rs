@@ -8,17 +8,18 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A file's identity as far as one `stat` tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A file's content as far as one `stat` tells it.
+///
+/// Inodes and times of status change take no part: a container's overlay filesystem gives each file new ones whenever an
+/// image is unpacked, so that they would differ wherever an image is used from where it was built.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Stamp {
     /// Size in bytes.
     pub size: u64,
     /// Time of the last change, in whole seconds since 1970. Container layers and many archives carry no more.
     pub mtime: i64,
-    /// The fraction of that second, in nanoseconds.
+    /// The fraction of that second, in nanoseconds; zero where it is not known.
     mtime_nanos: i64,
-    /// The inode's number.
-    inode: u64,
 }
 
 impl Stamp {
@@ -31,16 +32,19 @@ impl Stamp {
     pub fn same_content(&self, other: &Self) -> bool {
         self.size == other.size && self.mtime == other.mtime
     }
+
+    /// Whether this is the same file, seen in the same place at another time. Stricter than [`Self::same_content`]: two
+    /// versions may be written within one second.
+    pub fn same_file(&self, other: &Self) -> bool {
+        let nanos_agree =
+            self.mtime_nanos == other.mtime_nanos || self.mtime_nanos == 0 || other.mtime_nanos == 0;
+        self.same_content(other) && nanos_agree
+    }
 }
 
 impl From<&Metadata> for Stamp {
     fn from(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.size(),
-            mtime: metadata.mtime(),
-            mtime_nanos: metadata.mtime_nsec(),
-            inode: metadata.ino(),
-        }
+        Self { size: metadata.size(), mtime: metadata.mtime(), mtime_nanos: metadata.mtime_nsec() }
     }
 }
 
@@ -113,5 +117,28 @@ impl Serialize for Sha256Digest {
 impl<'de> Deserialize<'de> for Sha256Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(size: u64, mtime: i64, mtime_nanos: i64) -> Stamp {
+        Stamp { size, mtime, mtime_nanos }
+    }
+
+    #[test]
+    fn a_copy_out_of_a_container_layer_is_the_same_file() {
+        let built = stamp(10, 5, 123);
+        assert!(built.same_file(&stamp(10, 5, 0)) && stamp(10, 5, 0).same_file(&built));
+    }
+
+    #[test]
+    fn another_size_second_or_fraction_of_it_is_another_file() {
+        let built = stamp(10, 5, 123);
+        for other in [stamp(11, 5, 123), stamp(10, 6, 123), stamp(10, 5, 124), stamp(10, 6, 0)] {
+            assert!(!built.same_file(&other), "{other:?}");
+        }
     }
 }

@@ -72,6 +72,9 @@ pub struct KeyInputs {
     pub statements_format: u32,
 }
 
+/// The version of the cache's format: the present value of [`KeyInputs::cache_format`].
+pub const CACHE_FORMAT: u32 = 2;
+
 /// The present value of [`KeyInputs::statements_format`].
 pub const STATEMENTS_FORMAT: u32 = 2;
 
@@ -166,9 +169,19 @@ impl KeyInputs {
             workloads,
             time_limit: time_limit.as_secs_f64(),
             drivers: Driver::digest_of_all(),
-            cache_format: crate::cache::FORMAT,
+            cache_format: CACHE_FORMAT,
             statements_format: STATEMENTS_FORMAT,
         })
+    }
+
+    /// Whether nothing but notebooks is another than in `other`.
+    pub fn differs_in_notebooks_alone(&self, other: &Self) -> bool {
+        let without = |inputs: &Self| {
+            let mut inputs = inputs.clone();
+            inputs.workloads.retain(|workload| workload.kind != Kind::Notebooks);
+            inputs
+        };
+        without(self) == without(other)
     }
 
     /// The key.

@@ -2,6 +2,8 @@
 //!
 //! The modules follow the way of the data; `docs/how-it-works.md` tells the same story in prose.
 
+pub mod binder;
+pub mod budget;
 pub mod cache;
 pub mod cli;
 pub mod commands;

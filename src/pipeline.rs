@@ -1,9 +1,10 @@
 //! The way of the data, from a plan to an image in the cache.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::cache::{BuildLock, Cache, CacheError, Limits, Staging};
+use crate::budget::Budget;
+use crate::cache::{BuildLock, Cache, Limits, Staging};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::julia::Driver;
@@ -40,6 +41,8 @@ pub struct BuildOptions {
     pub force: bool,
     /// Whether to stop at the startup package.
     pub quick: bool,
+    /// How long it may take; wins over the settings.
+    pub time_budget: Option<Duration>,
 }
 
 /// Builds the image of a project, or finds it.
@@ -47,9 +50,10 @@ pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progre
     if options.quick && !prepared.julia.differences().has_startup_package() {
         return Err(Error::NothingQuick(prepared.julia.facts.version.clone()));
     }
-    let mut report = match find(prepared, options) {
+    let budget = Budget::starting_now(options.time_budget.or(prepared.settings.time_budget));
+    let mut report = match find(prepared, options, &budget) {
         Some(report) => report,
-        None => build_or_wait(prepared, options, progress).await?,
+        None => build_or_wait(prepared, options, budget, progress).await?,
     };
     let project_file = &prepared.environment.project_file;
     let kept = prepared.cache.keep_project(project_file, prepared.key, &prepared.overrides);
@@ -90,24 +94,25 @@ fn keep_within(prepared: &Prepared, progress: &Progress) {
 async fn build_or_wait(
     prepared: &Prepared,
     options: BuildOptions,
+    budget: Budget,
     progress: &Progress,
 ) -> Result<Report, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
     prepared.cache.prepare()?;
-    let _lock = lock(&prepared.cache, &prepared.key, progress).await?;
+    let _lock = lock(&prepared.cache, &prepared.key, &budget, progress).await?;
     // Whoever had the lock may have built it.
-    if let Some(report) = find(prepared, options) {
+    if let Some(report) = find(prepared, options, &budget) {
         return Ok(report);
     }
     let mut share = Share::new(prepared, progress);
     if !options.force
-        && let Some(report) = share.obtain(options.retry).await
+        && let Some(report) = share.obtain(options.retry, budget.end_of_workloads()).await
     {
         share.finish(None).await;
         keep_within(prepared, progress);
         return Ok(report);
     }
-    let mut built = share.while_building(build_here(prepared, options, progress)).await;
+    let mut built = share.while_building(build_here(prepared, options, budget, progress)).await;
     share.finish(built.as_mut().ok()).await;
     built
 }
@@ -116,6 +121,7 @@ async fn build_or_wait(
 async fn build_here(
     prepared: &Prepared,
     options: BuildOptions,
+    budget: Budget,
     progress: &Progress,
 ) -> Result<Report, Error> {
     let linker = match Linker::find(&prepared.julia) {
@@ -125,7 +131,7 @@ async fn build_here(
     };
     prepared.cache.forget_failure(&prepared.key);
     let staging = prepared.cache.stage()?;
-    Build::new(prepared, options, progress, staging)?.run(linker).await
+    Build::new(prepared, options, budget, progress, staging)?.run(linker).await
 }
 
 /// Runs the workloads alone. The statements that can be replayed go to the file `output`, if one is named.
@@ -137,7 +143,8 @@ pub async fn trace(
 ) -> Result<TraceReport, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
     prepared.cache.prepare()?;
-    let mut build = Build::new(prepared, options, progress, prepared.cache.stage()?)?;
+    let budget = Budget::starting_now(options.time_budget);
+    let mut build = Build::new(prepared, options, budget, progress, prepared.cache.stage()?)?;
     let (plan, traces) = build.trace().await?;
     let statements = build.collect(&plan, &traces)?;
     build.warn_of_left_out(&plan);
@@ -151,15 +158,15 @@ pub async fn trace(
 }
 
 /// The report of an earlier build that settles this one.
-fn find(prepared: &Prepared, options: BuildOptions) -> Option<Report> {
+fn find(prepared: &Prepared, options: BuildOptions, budget: &Budget) -> Option<Report> {
     if options.force {
         return None;
     }
     if let Ok(entry) = prepared.cache.entry(&prepared.key) {
-        if options.retry && entry.header.tier != Tier::Full {
+        let mut report = entry.report().ok()?;
+        if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
             return None;
         }
-        let mut report = entry.report().ok()?;
         if report.image_pending && !options.quick {
             return None;
         }
@@ -168,16 +175,31 @@ fn find(prepared: &Prepared, options: BuildOptions) -> Option<Report> {
         return Some(report);
     }
     let mut report = prepared.cache.failure(&prepared.key).filter(|_| !options.retry)?;
+    // What there was too little time for is worth another try when there is more.
+    if let Some(seconds) = report.cut_short
+        && budget.total().is_none_or(|total| total.as_secs_f64() > seconds)
+    {
+        return None;
+    }
     report.warnings.push("it was tried before and not again; `--retry` tries again".to_owned());
     Some(report)
 }
 
 /// Takes the right to build `key`, or to pull it; waits while somebody else has it.
-pub(crate) async fn lock(cache: &Cache, key: &Key, progress: &Progress) -> Result<BuildLock, CacheError> {
+pub(crate) async fn lock(
+    cache: &Cache,
+    key: &Key,
+    budget: &Budget,
+    progress: &Progress,
+) -> Result<BuildLock, Error> {
     let mut waiting = None;
     loop {
         if let Some(lock) = cache.try_lock(key)? {
             return Ok(lock);
+        }
+        if budget.is_short_of(Duration::ZERO) {
+            let budget = budget.to_string();
+            return Err(Error::OutOfTime { budget, doing: "another jlsys was building this image" });
         }
         waiting.get_or_insert_with(|| progress.phase("waiting for another jlsys that builds this image"));
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -188,6 +210,7 @@ pub(crate) async fn lock(cache: &Cache, key: &Key, progress: &Progress) -> Resul
 struct Build<'a> {
     prepared: &'a Prepared,
     options: BuildOptions,
+    budget: Budget,
     progress: &'a Progress,
     staging: Staging,
     drivers: PathBuf,
@@ -199,6 +222,7 @@ impl<'a> Build<'a> {
     fn new(
         prepared: &'a Prepared,
         options: BuildOptions,
+        budget: Budget,
         progress: &'a Progress,
         staging: Staging,
     ) -> Result<Self, Error> {
@@ -209,11 +233,18 @@ impl<'a> Build<'a> {
         let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
-        Ok(Self { prepared, options, progress, staging, drivers, report, startup: None })
+        Ok(Self { prepared, options, budget, progress, staging, drivers, report, startup: None })
     }
 
     async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
-        let (plan, traces) = self.trace().await?;
+        let (plan, traces) = match self.trace().await {
+            Err(error @ Error::OutOfTime { .. }) => {
+                self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
+                self.report.warnings.push(error.to_string());
+                return self.give_up();
+            }
+            traced => traced?,
+        };
         let statements = self.collect(&plan, &traces)?;
         if self.prepared.julia.differences().has_startup_package() {
             self.build_startup(&plan, &statements).await?;
@@ -248,11 +279,23 @@ impl<'a> Build<'a> {
         };
         let phase = self.progress.phase(title);
         let log = self.staging.logs().join(name).with_added_extension("log");
-        let (project, jobs) = (&environment.project_file, self.jobs());
-        let finished = workload::precompile(julia, project, &self.drivers, purpose, jobs, &log).await?;
-        self.report.saw_memory(finished.peak_memory_bytes);
-        let elapsed =
-            phase.done(if finished.ending.is_success() { "" } else { "not all of them precompile" });
+        let mut runs = vec![(&environment.project_file, None, log)];
+        // Companions come from another environment, of which nothing else goes into the image.
+        let companions = environment.companions.iter().filter(|_| matches!(purpose, For::Writing(_)));
+        for companion in companions {
+            let name = environment.package(companion.uuid).map(|package| package.name.as_str());
+            let log = self.staging.logs().join(format!("precompile-{}.log", companion.uuid));
+            runs.push((&companion.project_file, name, log));
+        }
+        let mut all = true;
+        let jobs = self.jobs();
+        for (project, named, log) in runs {
+            let finished =
+                workload::precompile(julia, project, &self.drivers, purpose, named, jobs, &log).await?;
+            self.report.saw_memory(finished.peak_memory_bytes);
+            all &= finished.ending.is_success();
+        }
+        let elapsed = phase.done(if all { "" } else { "not all of them precompile" });
         self.note_phase(name, elapsed);
         Ok(())
     }
@@ -268,15 +311,25 @@ impl<'a> Build<'a> {
         let mut ladder = Ladder::new(packages, statements.owners.clone());
         let mut best = None;
         let mut number = 0;
+        let mut writing_takes = Duration::ZERO;
         while let Some(attempt) = ladder.next() {
+            if self.budget.is_short_of(writing_takes) {
+                self.was_cut_short("left too little to try again with less");
+                break;
+            }
             number += 1;
+            let started = Instant::now();
             match self.attempt(number, plan, &attempt, statements, linker).await {
                 Ok(made) => {
+                    writing_takes = started.elapsed();
                     ladder.worked();
                     best = Some((attempt, made));
                 }
                 Err(AttemptError::Fatal(error)) => return Err(error),
                 Err(AttemptError::Failed(failed)) => {
+                    if failed.wrote_image {
+                        writing_takes = started.elapsed();
+                    }
                     // The whole of it, with the path that its log will have, is said at the end.
                     let what = failed.what.split("; its output is in").next().unwrap_or_default();
                     self.progress.say(&format!("  that did not work: {what}"));
@@ -355,6 +408,12 @@ impl<'a> Build<'a> {
                 self.prepared.environment.package(*uuid).map_or_else(|| uuid.to_string(), |p| p.name.clone())
             }
         }
+    }
+
+    /// Notes that the time budget `did` something to the build.
+    fn was_cut_short(&mut self, did: &str) {
+        self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
+        self.report.warnings.push(format!("{} {did}; `--retry` with more builds it again", self.budget));
     }
 
     fn warn_of_left_out(&mut self, plan: &Plan) {

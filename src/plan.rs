@@ -1,7 +1,7 @@
 //! What to build: which packages go into the image, and what is run to see what they compile.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -257,7 +257,10 @@ fn left_out(closure: &[&Package], settings: &Settings) -> BTreeMap<Uuid, LeftOut
     for package in closure {
         let reason = if settings.exclude.contains(&package.name) {
             Some(LeftOutReason::Excluded)
-        } else if matches!(package.source, Source::Path(_)) && !settings.include.contains(&package.name) {
+        } else if let Source::Path(folder) = &package.source
+            && !settings.include.contains(&package.name)
+            && !settings.include_within.as_deref().is_some_and(|root| is_within(folder, root))
+        {
             Some(LeftOutReason::Path)
         } else {
             let outside = package.deps.iter().find_map(|uuid| left_out.get(uuid));
@@ -269,6 +272,14 @@ fn left_out(closure: &[&Package], settings: &Settings) -> BTreeMap<Uuid, LeftOut
         }
     }
     left_out
+}
+
+/// Whether a folder is this one or in it, through whatever links.
+fn is_within(folder: &Path, root: &Path) -> bool {
+    match (folder.canonicalize(), root.canonicalize()) {
+        (Ok(folder), Ok(root)) => folder.starts_with(root),
+        _ => false,
+    }
 }
 
 /// What a user can name in `using`: direct dependencies, companions, and what packages that stay outside depend on.

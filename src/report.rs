@@ -87,6 +87,9 @@ pub struct Report {
     pub julia: JuliaReport,
     /// The image's size in bytes.
     pub image_bytes: u64,
+    /// The time budget in seconds, where it cut the build short.
+    #[serde(default)]
+    pub cut_short: Option<f64>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
     /// Where the image came from, when it was not built on this machine.
@@ -242,6 +245,7 @@ impl Report {
             peak_memory_bytes: 0,
             julia: JuliaReport { version: julia.facts.version.to_string(), command: julia.command.clone() },
             image_bytes: 0,
+            cut_short: None,
             warnings: Vec::new(),
             pulled: None,
         };

@@ -27,8 +27,8 @@ pub struct FileRecord {
 }
 
 impl Contents {
-    /// The files in `folder` and below.
-    pub(super) fn of(folder: &Path) -> io::Result<Self> {
+    /// The files in `folder` and below. Those whose content is `known` are not read.
+    pub(super) fn of(folder: &Path, known: &BTreeMap<PathBuf, Sha256Digest>) -> io::Result<Self> {
         let mut contents = BTreeMap::new();
         for file in WalkDir::new(folder) {
             let file = file?;
@@ -36,8 +36,11 @@ impl Contents {
                 continue;
             }
             let name = file.path().strip_prefix(folder).unwrap_or(file.path()).to_owned();
-            let record =
-                FileRecord { size: file.metadata()?.len(), sha256: Sha256Digest::of_file(file.path())? };
+            let sha256 = match known.get(&name) {
+                Some(digest) => *digest,
+                None => Sha256Digest::of_file(file.path())?,
+            };
+            let record = FileRecord { size: file.metadata()?.len(), sha256 };
             contents.insert(name, record);
         }
         Ok(Self(contents))

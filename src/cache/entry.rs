@@ -1,5 +1,6 @@
 //! A cached image with what is known of it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -165,7 +166,7 @@ impl Entry {
         }
         let stamp = Stamp::from(&metadata);
         let is_touched = name.extension().is_some_and(|ending| ending == TOUCHED_ENDING);
-        if !stamp.same_content(&image.stamp) && !(is_touched && stamp.size == image.stamp.size) {
+        if !(stamp.same_content(&image.stamp) || is_touched && stamp.size == image.stamp.size) {
             return damaged(format!("{} is not the file that was built", path.display()));
         }
         for path in [&path, &self.folder] {
@@ -216,10 +217,11 @@ impl Entry {
         inputs: &KeyInputs,
         report: &Report,
         tried_on: Option<HostCpu>,
+        known: &BTreeMap<PathBuf, Sha256Digest>,
     ) -> io::Result<()> {
         std::fs::write(folder.join(KEY_INPUTS), serde_json::to_vec_pretty(inputs)?)?;
         std::fs::write(folder.join(REPORT), serde_json::to_vec_pretty(report)?)?;
-        let contents = Contents::of(folder)?;
+        let contents = Contents::of(folder, known)?;
         let bytes = contents.bytes();
         std::fs::write(folder.join(contents::FILE), serde_json::to_vec_pretty(&contents)?)?;
         let image = match contents.0.get(Path::new(IMAGE_NAME)) {

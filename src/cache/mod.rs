@@ -28,6 +28,7 @@ mod probes;
 mod project;
 mod staging;
 mod startup;
+mod tidy;
 mod trust;
 mod usage;
 mod verdict;
@@ -51,8 +52,8 @@ use trust::Trust;
 use crate::file::Sha256Digest;
 use crate::key::Key;
 
-/// The version of the cache's format. Entries of another version are left alone: never read, never removed.
-pub const FORMAT: u32 = 2;
+// Entries of another version are left alone: never read, never removed.
+pub use crate::key::CACHE_FORMAT as FORMAT;
 
 /// The folder with the entries.
 const IMAGES: &str = "images";

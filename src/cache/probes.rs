@@ -50,9 +50,9 @@ impl Place<'_> {
         let is_current = record.format == FORMAT
             && record.driver == Sha256Digest::of(Driver::PROBE.text)
             && record.command == command
-            && Stamp::of(command).ok()? == record.command_stamp
-            && Stamp::of(&record.facts.executable).ok()? == record.executable_stamp
-            && Stamp::of(&record.facts.base_image).ok()? == record.base_image_stamp;
+            && Stamp::of(command).ok()?.same_file(&record.command_stamp)
+            && Stamp::of(&record.facts.executable).ok()?.same_file(&record.executable_stamp)
+            && Stamp::of(&record.facts.base_image).ok()?.same_file(&record.base_image_stamp);
         // The answer decides what is executed, so another user must not have written it.
         (is_current && self.trust.check(&path).is_ok())
             .then(|| JuliaInstall { command: command.to_owned(), facts: record.facts })

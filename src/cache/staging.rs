@@ -1,5 +1,6 @@
 //! A build under way: a folder that becomes an entry by one rename, or goes away.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::trust::Trust;
 use super::{Cache, CacheError, lock, startup};
+use crate::file::Sha256Digest;
 use crate::key::KeyInputs;
 use crate::report::Report;
 use crate::sysimage::{HostCpu, IMAGE_NAME};
@@ -20,6 +22,7 @@ pub struct Staging {
     folder: tempfile::TempDir,
     lock_path: PathBuf,
     _lock: File,
+    known: BTreeMap<PathBuf, Sha256Digest>,
 }
 
 impl Cache {
@@ -35,7 +38,7 @@ impl Cache {
             for name in ["entry", "entry/logs", "work"] {
                 super::create_private(&folder.path().join(name))?;
             }
-            Ok(Staging { folder, lock_path, _lock: lock })
+            Ok(Staging { folder, lock_path, _lock: lock, known: BTreeMap::new() })
         };
         make().map_err(|source| CacheError::Write { path: parent.clone(), source })
     }
@@ -87,6 +90,11 @@ impl Staging {
         self.folder.path().join("work")
     }
 
+    /// Tells what a file of the entry was just found to contain, so that it is not read again.
+    pub fn know(&mut self, name: impl Into<PathBuf>, digest: Sha256Digest) {
+        self.known.insert(name.into(), digest);
+    }
+
     /// Makes the folder an entry of `cache`, replacing one that is damaged, and returns it.
     ///
     /// `tried_on` is the CPU that the image was tried on, if it was.
@@ -112,7 +120,7 @@ impl Staging {
                 startup::make_private(&self.startup())?;
                 report.startup = Some(target.join(startup::FOLDER));
             }
-            Entry::write(&self.entry(), inputs, report, tried_on.clone())?;
+            Entry::write(&self.entry(), inputs, report, tried_on.clone(), &self.known)?;
             self.put_in_place(&target)?;
             startup::lead_to(cache, &target)
         };
@@ -125,19 +133,43 @@ impl Staging {
 }
 
 impl Staging {
-    /// Renames the entry to `target`, where a damaged one may be: a folder that is not empty cannot be renamed over.
+    /// Renames the entry to `target`. An entry that is there goes into the build's folder, to be removed with it.
     fn put_in_place(&self, target: &Path) -> io::Result<()> {
-        let mut tries = 0;
-        loop {
-            set_aside(target, &self.folder.path().join(format!("replaced-{tries}")))?;
-            tries += 1;
+        // On a filesystem without locks another builder may be at the same; each turn is one step of either.
+        for turn in 0..100 {
             match std::fs::rename(self.entry(), target) {
-                // On a filesystem without locks another builder can put its entry there in between.
-                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries < 10 => {}
+                Err(error) if is_others_work(&error) => {}
+                result => return result,
+            }
+            match exchange(&self.entry(), target, turn) {
+                Err(error) if is_others_work(&error) => {}
                 result => return result,
             }
         }
+        Err(io::Error::other("other builders put theirs there again and again"))
     }
+}
+
+fn is_others_work(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound)
+}
+
+/// Swaps two folders in one step, so that nobody ever finds none.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn exchange(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
+    use nix::errno::Errno;
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+
+    match renameat2(AT_FDCWD, entry, AT_FDCWD, target, RenameFlags::RENAME_EXCHANGE) {
+        // Some network filesystems cannot.
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP) => set_aside(entry, target, turn),
+        result => Ok(result?),
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn exchange(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
+    set_aside(entry, target, turn)
 }
 
 impl Drop for Staging {
@@ -147,12 +179,11 @@ impl Drop for Staging {
     }
 }
 
-/// Moves an entry that is to be replaced into the build's folder, to be removed with it.
-fn set_aside(target: &Path, aside: &Path) -> io::Result<()> {
-    match std::fs::rename(target, aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// Swaps two folders in two steps.
+fn set_aside(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
+    let aside = entry.with_added_extension(format!("replaced-{turn}"));
+    std::fs::rename(target, &aside)?;
+    std::fs::rename(entry, target)
 }
 
 pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {

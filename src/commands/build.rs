@@ -1,5 +1,7 @@
 //! `jlsys build`: build the image of a project, or find it.
 
+use std::time::Duration;
+
 use indicatif::HumanBytes;
 
 use crate::cli::BuildArgs;
@@ -18,6 +20,7 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
         retry: args.retry,
         force: args.force,
         quick: args.quick,
+        time_budget: args.time_budget.map(Duration::from_secs),
     };
     let build = pipeline::build(&prepared, options, &progress);
     let report =
@@ -28,11 +31,16 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     if args.json {
         super::print_json(&report)?;
     }
-    Ok(match report.tier {
+    Ok(exit(&report, args.strict))
+}
+
+/// What a build's end means for the exit status.
+pub(super) fn exit(report: &Report, strict: bool) -> Exit {
+    match report.tier {
         Tier::Stock => Exit::Stock,
-        tier if args.strict && tier != Tier::Full => Exit::NotFull,
+        tier if strict && tier != Tier::Full => Exit::NotFull,
         _ => Exit::Ok,
-    })
+    }
 }
 
 /// Says in a few lines what there is now.

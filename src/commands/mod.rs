@@ -3,9 +3,11 @@
 mod build;
 mod cache;
 mod completions;
+mod init;
 mod inputs;
 mod kernel;
 mod path;
+mod postbuild;
 mod run;
 mod status;
 mod trace;
@@ -25,6 +27,8 @@ pub fn execute(command: &Command) -> Result<Exit, Error> {
         Command::Status(args) => status::execute(args),
         Command::Path(args) => path::execute(args),
         Command::Trace(args) => trace::execute(args),
+        Command::Postbuild(args) => postbuild::execute(args),
+        Command::Init(args) => init::execute(args),
         Command::Cache(command) => cache::execute(command),
         Command::Kernel(command) => kernel::execute(command),
         Command::Completions { shell } => completions::execute(*shell),

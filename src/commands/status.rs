@@ -44,9 +44,20 @@ impl State {
         match &prepared.last_built {
             None => Self::Missing,
             Some(record) => {
-                let old = prepared.cache.entry(&record.key).ok().and_then(|entry| entry.key_inputs().ok());
-                let changed = old.map(|old| differences(&old, &prepared.inputs));
-                Self::Stale(changed.unwrap_or_default())
+                let old = prepared.cache.entry(&record.key).ok();
+                let Some((inputs, entry)) = old.and_then(|entry| Some((entry.key_inputs().ok()?, entry)))
+                else {
+                    return Self::Stale(Vec::new());
+                };
+                // In a session notebooks are edited and saved all the time. What they did when the image was built decides what it
+                // holds beside the packages, and not whether these are right.
+                if !inputs.differs_in_notebooks_alone(&prepared.inputs) {
+                    return Self::Stale(differences(&inputs, &prepared.inputs));
+                }
+                match entry.runs_on(&HostCpu::detect()) {
+                    Some(false) => Self::OtherCpu,
+                    _ => Self::Ready(Box::new(entry)),
+                }
             }
         }
     }

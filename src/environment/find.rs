@@ -139,7 +139,7 @@ impl Search<'_> {
 }
 
 /// The project file in a folder (`Base.locate_project_file`).
-pub(super) fn project_in(folder: &Path) -> Option<PathBuf> {
+pub fn project_in(folder: &Path) -> Option<PathBuf> {
     PROJECT_NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 

@@ -25,7 +25,7 @@ use toml::Table;
 pub use companion::{COMPANIONS, Companion, LeftBehind};
 pub use depot::{DepotSettings, Depots, bundled, version_slug};
 pub use error::EnvironmentError;
-pub use find::{ProjectFiles, Search};
+pub use find::{ProjectFiles, Search, project_in};
 pub use manifest::{Header, Manifest};
 pub use package::{InvalidTreeHash, Package, Source, TreeHash};
 pub(crate) use paths::{expand_home, resolve};

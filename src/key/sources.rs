@@ -18,7 +18,7 @@ pub struct SourcesError {
 
 /// A digest of everything in the package's folder that can become code: names and contents, in the order of names.
 ///
-/// Hidden files (`.git` above all) and documentation take no part. All else does, since a package may `include` or read
+/// Hidden files (`.git` above all), documentation and notebooks take no part. All else does, since a package may `include` or read
 /// any of its files while it is compiled. Nested packages' own environments (`Manifest.toml` and the like) do too.
 pub(super) fn digest(package: &str, folder: &Path) -> Result<Sha256Digest, SourcesError> {
     let fail = |source| SourcesError { package: package.to_owned(), folder: folder.to_owned(), source };
@@ -41,5 +41,9 @@ pub(super) fn digest(package: &str, folder: &Path) -> Result<Sha256Digest, Sourc
 
 fn takes_part(entry: &DirEntry) -> bool {
     let name = entry.file_name().as_encoded_bytes();
-    entry.depth() == 0 || !(name.starts_with(b".") || entry.depth() == 1 && name == b"docs")
+    let is_other = name.starts_with(b".")
+        || entry.depth() == 1 && name == b"docs"
+        // Jupyter saves them every few minutes, whatever they are a part of.
+        || name.ends_with(b".ipynb");
+    entry.depth() == 0 || !is_other
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 
 use super::{Build, Statements, WRITING_LIMIT, count};
+use crate::budget::Budget;
 use crate::environment::Uuid;
 use crate::error::Error;
 use crate::fallback::{self, Failure};
@@ -55,7 +56,15 @@ impl Build<'_> {
         let statements = folder.join("statements.jl");
         let given = select(&all.path, &statements, &self.modules(&plan), attempt)
             .map_err(Error::file(&statements))?;
-        let made = self.make(number, &folder, &plan, &statements, given, linker).await;
+        let (left, budget) = (self.budget.left(), self.budget);
+        let making = self.make(number, &folder, &plan, &statements, given, linker);
+        let made = match left {
+            None => making.await,
+            // Giving up ends every process that is under way.
+            Some(left) => {
+                tokio::time::timeout(left, making).await.unwrap_or_else(|_| Err(out_of_time(&budget)))
+            }
+        };
         // An object has the size of an image; the next attempt needs the room.
         let _ = std::fs::remove_dir_all(&folder);
         Ok(Made { plan, statements: given, replay: made? })
@@ -100,6 +109,8 @@ impl Build<'_> {
             log: &log("object"),
             time_limit: Some(WRITING_LIMIT),
             statement_limit: self.prepared.settings.workloads.time_limit,
+            // What is left when they are compiled goes into writing; without them it may still suffice.
+            statements_limit: self.budget.left().filter(|_| given > 0).map(|left| left / 2),
         };
         let (finished, replay) = write_object(&inputs, &object)
             .await
@@ -156,6 +167,11 @@ impl From<Error> for AttemptError {
     }
 }
 
+fn out_of_time(budget: &Budget) -> AttemptError {
+    let what = format!("{budget} was over while the image was being built");
+    AttemptError::Failed(Failed { failure: Failure::TooMuch(what.clone()), what, wrote_image: true })
+}
+
 /// Writes those of the statements that an attempt takes; returns their number.
 fn select(
     all: &Path,
@@ -180,6 +196,13 @@ fn object_failed(error: ObjectError, statements: &Path, modules: &Modules, plan:
         ObjectError::Stalled { line, .. } => {
             let failure = blame_statement(statements, line, modules, &what);
             return AttemptError::Failed(Failed { failure, what, wrote_image: false });
+        }
+        ObjectError::Late { .. } => {
+            return AttemptError::Failed(Failed {
+                failure: Failure::TooMuch(what.clone()),
+                what,
+                wrote_image: false,
+            });
         }
         ObjectError::Failed { finished, stage, log } => (finished, stage, log),
     };

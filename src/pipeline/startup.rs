@@ -81,7 +81,7 @@ impl Build<'_> {
             folder: &folder,
             work: &work,
             log: &logs.join("startup.log"),
-            time_limit: PRECOMPILING_LIMIT,
+            time_limit: self.budget.left().map_or(PRECOMPILING_LIMIT, |left| left.min(PRECOMPILING_LIMIT)),
             statement_limit: prepared.settings.workloads.time_limit,
         };
         let (finished, replay) = startup::build(&inputs).await.map_err(|error| said(&error))?;

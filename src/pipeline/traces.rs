@@ -36,11 +36,16 @@ impl Build<'_> {
             traces: &traces,
             logs: &logs,
             time_limit: self.prepared.settings.workloads.time_limit,
+            deadline: self.budget.end_of_workloads(),
             jobs,
         };
         let plan = self.prepared.plan.clone();
         let phase = self.progress.phase(format!("loading {}", count(plan.packages.len(), "package")));
         let loaded = workload::load(&runner, &plan).await?;
+        if loaded.cut_short {
+            let budget = self.budget.to_string();
+            return Err(Error::OutOfTime { budget, doing: "the packages were being loaded" });
+        }
         let failed = loaded.failed.len();
         let result = if failed == 0 { String::new() } else { format!("{failed} failed") };
         let mut phases = vec![("load", phase.done(&result))];
@@ -69,6 +74,11 @@ impl Build<'_> {
         }
         for (name, elapsed) in phases {
             self.note_phase(name, elapsed);
+        }
+        let cut_short = ran.iter().filter(|ran| ran.cut_short).map(|ran| ran.kind.of(&ran.name));
+        let cut_short: Vec<String> = cut_short.collect();
+        if !cut_short.is_empty() {
+            self.was_cut_short(&format!("left too little for {}", cut_short.join(", ")));
         }
         for ran in &ran {
             self.report.saw_memory(ran.peak_memory_bytes);
@@ -138,6 +148,9 @@ fn describe(ran: &Ran) -> String {
             ", not every cell succeeded; all count".to_owned()
         }
         Outcome::Failed => ", failed; what it compiled until then counts".to_owned(),
+        Outcome::Timeout if ran.cut_short => {
+            ", ended by the time budget; what it compiled until then counts".to_owned()
+        }
         Outcome::Timeout => ", ended at the time limit; what it compiled until then counts".to_owned(),
         Outcome::Crashed => ", crashed; what it compiled until then counts".to_owned(),
     };

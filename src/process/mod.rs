@@ -94,6 +94,10 @@ impl Command {
         self
     }
 
+    fn sets(&self, variable: &str) -> bool {
+        self.env.iter().any(|(name, _)| name == variable)
+    }
+
     fn to_std(&self) -> std::process::Command {
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.args);
@@ -198,8 +202,15 @@ pub async fn run(
     log: &Path,
 ) -> Result<Finished, ProcessError> {
     let start_error = |source| ProcessError::Start { program: command.program.clone(), source };
+    // What is ended early does not remove its temporary files; they go with the folder. Declared before the supervisor, it is
+    // dropped behind it.
+    let temporary = tempfile::Builder::new().prefix("jlsys-").tempdir().ok();
+    let mut supervised = command.clone();
+    if let Some(folder) = temporary.as_ref().filter(|_| !command.sets("TMPDIR")) {
+        supervised = supervised.env("TMPDIR", folder.path());
+    }
     let request = supervisor::Request {
-        command: command.clone(),
+        command: supervised,
         time_limit_seconds: time_limit.map(|limit| limit.as_secs_f64()),
         log: log.to_owned(),
     };

@@ -108,7 +108,10 @@ impl Puller<'_> {
             receiving.file(file).await?;
         }
         let transfer = started.elapsed();
-        let Receiving { download, staging, received, .. } = receiving;
+        let Receiving { download, mut staging, received, .. } = receiving;
+        for file in &manifest.files {
+            staging.know(&file.name, file.sha256);
+        }
         let received_bytes = received.into_inner();
         phase.done(&format!(
             "{} received for {}, signed by {}",

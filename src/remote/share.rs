@@ -59,12 +59,23 @@ impl<'a> Share<'a> {
     /// The image, when the remote has it or somebody else is about to put it there. Otherwise it is to be built here, and
     /// the remote knows that.
     ///
-    /// With `full_only` an image with less than everything is left where it is.
-    pub async fn obtain(&mut self, full_only: bool) -> Option<Report> {
+    /// With `full_only` an image with less than everything is left where it is. After `end` the remote is waited for no more.
+    pub async fn obtain(&mut self, full_only: bool, end: Option<Instant>) -> Option<Report> {
         let store = self.store.clone()?;
-        match self.obtain_from(&store, full_only).await {
-            Ok(found) => found,
-            Err(error) => {
+        let obtained = async {
+            let obtaining = self.obtain_from(&store, full_only);
+            match end {
+                Some(end) => tokio::time::timeout_at(end.into(), obtaining).await.ok(),
+                None => Some(obtaining.await),
+            }
+        };
+        match obtained.await {
+            Some(Ok(found)) => found,
+            None => {
+                self.warn(&format!("{} took too much of the time budget", store.name()));
+                None
+            }
+            Some(Err(error)) => {
                 self.replace = !matches!(error, RemoteError::Store { .. } | RemoteError::NoKeys { .. });
                 self.warn(&error);
                 None
@@ -166,7 +177,7 @@ impl<'a> Share<'a> {
     }
 
     /// What goes wrong is said at once, since a build takes minutes, and again at its end.
-    fn warn(&mut self, error: &RemoteError) {
+    fn warn(&mut self, error: &impl ToString) {
         let text = error.to_string();
         self.progress.say(&format!("  the build goes on without the remote: {text}"));
         self.warnings.push(text);

@@ -33,6 +33,8 @@ pub struct ObjectInputs<'a> {
     pub time_limit: Option<Duration>,
     /// How long one statement may take to compile.
     pub statement_limit: Duration,
+    /// How long it may take until all statements are compiled.
+    pub statements_limit: Option<Duration>,
 }
 
 /// What became of the statements; see `julia/replay.jl`.
@@ -63,6 +65,12 @@ pub enum ObjectError {
         limit: Duration,
         /// Julia's output.
         log: PathBuf,
+    },
+    /// There were more statements than there was time for.
+    #[error("compiling the statements took more than {:.0} s, which is too much for the time budget", .limit.as_secs_f64())]
+    Late {
+        /// How long it was waited for.
+        limit: Duration,
     },
     /// Julia ended before the object was there.
     #[error("Julia {} while {stage}{}; its output is in {}", .finished.ending, said(.log), .log.display())]
@@ -133,6 +141,7 @@ pub async fn write_object(
         line = stalled(&replayed, inputs.statement_limit) => {
             return Err(ObjectError::Stalled { line, limit: inputs.statement_limit, log: inputs.log.to_owned() });
         }
+        limit = late(&replayed, inputs.statements_limit) => return Err(ObjectError::Late { limit }),
     };
     // What cannot be read was not written: the process ended before it came so far.
     let replay = std::fs::read_to_string(&replayed).unwrap_or_default();
@@ -166,6 +175,18 @@ pub(crate) async fn stalled(replayed: &Path, limit: Duration) -> u64 {
             return last.0;
         }
     }
+}
+
+/// Becomes ready when the statements are not all compiled by the time that `limit` is over; with the limit.
+async fn late(replayed: &Path, limit: Option<Duration>) -> Duration {
+    if let Some(limit) = limit {
+        tokio::time::sleep(limit).await;
+        let text = std::fs::read_to_string(replayed).unwrap_or_default();
+        if !ReplayResults::parse(&text).is_ok_and(|replay| replay.finished) {
+            return limit;
+        }
+    }
+    std::future::pending().await
 }
 
 /// As many threads generate code as there are processors: the process itself must have one thread.

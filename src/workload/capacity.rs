@@ -1,6 +1,6 @@
 //! How many workloads this machine can run at once.
 
-use sysinfo::{MemoryRefreshKind, System};
+use sysinfo::{CGroupLimits, MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// What a Julia that runs a test suite is expected to need, in bytes. The standard library's suites peak between 0.3 and
 /// 0.9 GB; registered packages with many dependencies at 1 to 2 GB.
@@ -33,11 +33,22 @@ impl Capacity {
 fn available_memory() -> Option<u64> {
     let mut system = System::new().ok()?;
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-    let host = system.available_memory();
-    match system.cgroup_limits() {
-        Some(limits) if limits.total_memory > 0 => Some(host.min(limits.free_memory)),
-        _ => Some(host),
-    }
+    // The group that this process is in, wherever it is in the tree (a job of a batch system), and the tree's root (what a
+    // container sees as one); versions 1 and 2.
+    let own = sysinfo::get_current_pid().ok().and_then(|pid| own_limits(&mut system, pid));
+    let limits = [own, system.cgroup_limits()];
+    Some(limits.iter().flatten().filter_map(within).fold(system.available_memory(), u64::min))
+}
+
+fn own_limits(system: &mut System, pid: Pid) -> Option<CGroupLimits> {
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, ProcessRefreshKind::nothing());
+    system.process(pid)?.cgroup_limits()
+}
+
+/// What a control group leaves; `None` where it sets no limit. Cached files count as used there, and are given up
+/// when memory is wanted: what processes hold is what matters.
+fn within(limits: &CGroupLimits) -> Option<u64> {
+    (limits.total_memory > 0).then(|| limits.total_memory.saturating_sub(limits.rss))
 }
 
 #[cfg(test)]
@@ -49,5 +60,13 @@ mod tests {
         assert_eq!(Capacity { cores: 8, memory: 64 << 30 }.jobs(), 8);
         assert_eq!(Capacity { cores: 8, memory: 4 << 30 }.jobs(), 2);
         assert_eq!(Capacity { cores: 8, memory: 256 << 20 }.jobs(), 1);
+    }
+
+    #[test]
+    fn a_control_groups_cached_files_are_not_in_the_way() {
+        let group = |total_memory, rss| CGroupLimits { total_memory, free_memory: 0, free_swap: 0, rss };
+        assert_eq!(within(&group(4 << 30, 1 << 30)), Some(3 << 30));
+        assert_eq!(within(&group(1 << 30, 2 << 30)), Some(0));
+        assert_eq!(within(&group(0, 0)), None);
     }
 }

@@ -20,6 +20,8 @@ pub struct Loaded {
     pub ran: Ran,
     /// The packages that do not load, with the reason.
     pub failed: BTreeMap<Uuid, String>,
+    /// Whether the build's time budget ended it: then nothing is known of the packages that it did not come to.
+    pub cut_short: bool,
     /// The extensions that do not, with the reason. Their packages work without them, as Julia lets them.
     pub failed_extensions: BTreeMap<Identity, String>,
 }
@@ -47,6 +49,7 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         outcome: Outcome::Ok,
         seconds: 0.0,
         peak_memory_bytes: 0,
+        cut_short: false,
         ran_out_of_memory: false,
         trace: trace.clone(),
         log: log.clone(),
@@ -60,12 +63,18 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         write_packages(&list, remaining).map_err(LoadError::List)?;
         let load = Driver::LOAD.path_in(runner.drivers);
         let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file);
-        let finished = process::run(&command, Some(runner.time_limit), &log).await?;
+        let limit = runner.limit();
+        let finished = process::run(&command, Some(limit), &log).await?;
         let results = PackageResults::read(&results_file);
         ran.outcome = finished.ending.into();
         ran.ran_out_of_memory |= finished.ending.is_for_want_of_memory(&log);
         ran.seconds += finished.seconds;
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
+        if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
+            ran.cut_short = true;
+            let (failed, failed_extensions) = by_kind(failed);
+            return Ok(Loaded { ran, failed, failed_extensions, cut_short: true });
+        }
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         failed.extend(results.failed.into_iter().map(|(module, error)| {
@@ -82,10 +91,15 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
     if ran.outcome == Outcome::Ok && !failed.is_empty() {
         ran.outcome = Outcome::Failed;
     }
-    let (failed, failed_extensions): (BTreeMap<_, _>, BTreeMap<_, _>) =
+    let (failed, failed_extensions) = by_kind(failed);
+    Ok(Loaded { ran, failed, failed_extensions, cut_short: false })
+}
+
+/// Packages and extensions apart.
+fn by_kind(failed: BTreeMap<Identity, String>) -> (BTreeMap<Uuid, String>, BTreeMap<Identity, String>) {
+    let (packages, extensions): (BTreeMap<_, _>, BTreeMap<_, _>) =
         failed.into_iter().partition(|(module, _)| module.extension.is_none());
-    let failed = failed.into_iter().map(|(module, error)| (module.package, error)).collect();
-    Ok(Loaded { ran, failed, failed_extensions })
+    (packages.into_iter().map(|(module, error)| (module.package, error)).collect(), extensions)
 }
 
 fn name_of<'a>(plan: &'a Plan, module: &Identity) -> Option<&'a str> {

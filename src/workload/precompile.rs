@@ -20,7 +20,8 @@ pub enum For<'a> {
     Sessions(&'a Path),
 }
 
-/// Precompiles every package of the project that is not in Julia's image, and their extensions, `jobs` at once.
+/// Precompiles the packages of a project that are not in Julia's image, and their extensions, `jobs` at once: those that
+/// are `named` and what they depend on, or all.
 ///
 /// What does not precompile is no error here: [`load`](super::load) finds which it is, and what it says.
 pub async fn precompile(
@@ -28,6 +29,7 @@ pub async fn precompile(
     project_file: &Path,
     drivers: &Path,
     purpose: For<'_>,
+    named: Option<&str>,
     jobs: usize,
     log: &Path,
 ) -> Result<Finished, ProcessError> {
@@ -36,8 +38,8 @@ pub async fn precompile(
     let command = match purpose {
         For::Workloads => command.arg(driver),
         For::Writing(arguments) => command.args(arguments).arg(driver),
-        For::Sessions(image) => command.option("--sysimage=", image).arg(driver).arg("repl"),
+        For::Sessions(image) => command.option("--sysimage=", image).arg(driver).arg("--repl"),
     };
-    let command = command.env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
+    let command = command.args(named).env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
     process::run(&command, Some(PATIENCE), log).await
 }

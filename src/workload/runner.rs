@@ -1,7 +1,8 @@
 //! Running workloads, several at once.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -9,6 +10,9 @@ use tokio::sync::Semaphore;
 use super::{Kind, Notebook, Script, TestSuite, Workload};
 use crate::julia::{Driver, JuliaInstall};
 use crate::process::{self, Command, Ending, Finished, ProcessError};
+
+/// In less than this Julia does not come to the code that is to be seen.
+const WORTH_STARTING: Duration = Duration::from_secs(1);
 
 /// How a workload went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +63,8 @@ pub struct Ran {
     pub seconds: f64,
     /// Peak memory of its largest process, in bytes.
     pub peak_memory_bytes: u64,
+    /// Whether the build's time budget ended it, before its own limit did.
+    pub cut_short: bool,
     /// Whether want of memory ended it.
     pub ran_out_of_memory: bool,
     /// What it was seen to compile. It may be cut short, and the file may be missing when nothing was seen.
@@ -83,6 +89,8 @@ pub struct Runner<'a> {
     pub logs: &'a Path,
     /// How long each may run.
     pub time_limit: Duration,
+    /// When the last of them must have ended.
+    pub deadline: Option<Instant>,
     /// How many run at once.
     pub jobs: usize,
 }
@@ -98,24 +106,71 @@ impl Runner<'_> {
         on_end: impl Fn(&Ran),
     ) -> Result<Vec<Ran>, ProcessError> {
         let turns = Semaphore::new(self.jobs);
-        let (on_start, on_end, turns) = (&on_start, &on_end, &turns);
-        let running =
-            workloads.iter().filter(|workload| workload.kind() != Kind::Load).map(|workload| async move {
-                // Nobody closes the semaphore, so there is always a turn to wait for.
-                let _turn = turns.acquire().await;
-                on_start(workload);
-                let ran = self.run_one(workload).await?;
-                on_end(&ran);
-                Ok(ran)
-            });
+        let others: Vec<_> = workloads.iter().filter(|workload| workload.kind() != Kind::Load).collect();
+        let waiting = Cell::new(others.len());
+        let (on_start, on_end, turns, waiting) = (&on_start, &on_end, &turns, &waiting);
+        let running = others.into_iter().map(|workload| async move {
+            // Nobody closes the semaphore, so there is always a turn to wait for.
+            let _turn = turns.acquire().await;
+            let limit = self.share(waiting.get());
+            waiting.set(waiting.get() - 1);
+            on_start(workload);
+            let ran = match limit < WORTH_STARTING {
+                true => self.not_run(workload),
+                false => self.run_one(workload, limit).await?,
+            };
+            on_end(&ran);
+            Ok(ran)
+        });
         futures_util::future::try_join_all(running).await
     }
 
-    async fn run_one(&self, workload: &Workload) -> Result<Ran, ProcessError> {
+    /// How long a workload may run that starts now.
+    pub(super) fn limit(&self) -> Duration {
+        self.share(1)
+    }
+
+    /// How long one of `waiting` workloads may run that starts now: its own limit, or less, so that time for the others
+    /// is left.
+    fn share(&self, waiting: usize) -> Duration {
+        let Some(deadline) = self.deadline else { return self.time_limit };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let rounds = waiting.div_ceil(self.jobs).max(1);
+        let share = left.as_secs_f64() / rounds as f64;
+        self.time_limit.min(Duration::from_secs_f64(share))
+    }
+
+    /// A workload that there was no time for.
+    fn not_run(&self, workload: &Workload) -> Ran {
         let name = workload.name();
-        let file_name = file_name(workload.kind(), &name);
-        let trace = self.traces.join(&file_name).with_added_extension("jl");
-        let log = self.logs.join(&file_name).with_added_extension("log");
+        let (trace, log) = self.files(workload);
+        let (kind, outcome) = (workload.kind(), Outcome::Timeout);
+        Ran {
+            name,
+            kind,
+            outcome,
+            seconds: 0.0,
+            peak_memory_bytes: 0,
+            cut_short: true,
+            ran_out_of_memory: false,
+            trace,
+            log,
+            note: None,
+        }
+    }
+
+    /// Where a workload's trace and its output go.
+    fn files(&self, workload: &Workload) -> (PathBuf, PathBuf) {
+        let name = file_name(workload.kind(), &workload.name());
+        (
+            self.traces.join(&name).with_added_extension("jl"),
+            self.logs.join(&name).with_added_extension("log"),
+        )
+    }
+
+    async fn run_one(&self, workload: &Workload, limit: Duration) -> Result<Ran, ProcessError> {
+        let name = workload.name();
+        let (trace, log) = self.files(workload);
         // Test suites write temporary files; those of one that is ended early go with the folder.
         let temporary = tempfile::Builder::new().prefix("jlsys-").tempdir().ok();
         let in_temporary = |command: Command| match &temporary {
@@ -123,17 +178,16 @@ impl Runner<'_> {
             None => command,
         };
         let finished = match workload {
-            Workload::Tests(suite) => self.run_tests(suite, &trace, &log, in_temporary).await?,
+            Workload::Tests(suite) => self.run_tests(suite, limit, &trace, &log, in_temporary).await?,
             Workload::Script(script) => {
-                process::run(&in_temporary(self.script_command(script, &trace)), Some(self.time_limit), &log)
-                    .await?
+                process::run(&in_temporary(self.script_command(script, &trace)), Some(limit), &log).await?
             }
             Workload::Notebook(notebook) => {
-                let cells = self.traces.join(&file_name).with_added_extension("cells");
+                let cells = trace.with_extension("cells");
                 // What the disk does not take is said when Julia does not find it.
                 let _ = std::fs::write(&cells, notebook.cells_file());
                 let command = in_temporary(self.notebook_command(notebook, &cells, &trace));
-                process::run(&command, Some(self.time_limit), &log).await?
+                process::run(&command, Some(limit), &log).await?
             }
             Workload::Load => unreachable!("loading has a runner of its own"),
         };
@@ -141,19 +195,30 @@ impl Runner<'_> {
             Ending::Exited(code) if code != 0 => signal_in(&log).map_or(finished.ending, Ending::Killed),
             ending => ending,
         };
-        let (outcome, ran_out_of_memory) = (ending.into(), ending.is_for_want_of_memory(&log));
         let note = match workload {
             Workload::Notebook(notebook) => notebook.note(),
             _ => None,
         };
         let Finished { seconds, peak_memory_bytes, .. } = finished;
-        let kind = workload.kind();
-        Ok(Ran { name, kind, outcome, seconds, peak_memory_bytes, ran_out_of_memory, trace, log, note })
+        let outcome = Outcome::from(ending);
+        Ok(Ran {
+            name,
+            kind: workload.kind(),
+            outcome,
+            seconds,
+            peak_memory_bytes,
+            cut_short: outcome == Outcome::Timeout && limit < self.time_limit,
+            ran_out_of_memory: ending.is_for_want_of_memory(&log),
+            trace,
+            log,
+            note,
+        })
     }
 
     async fn run_tests(
         &self,
         suite: &TestSuite,
+        limit: Duration,
         trace: &Path,
         log: &Path,
         prepare: impl Fn(Command) -> Command,
@@ -166,7 +231,7 @@ impl Runner<'_> {
             .arg(trace)
             .args(self.julia.differences().test_arguments())
             .envs(self.julia.differences().pkg_variables());
-        let finished = process::run(&prepare(in_sandbox), Some(self.time_limit), log).await?;
+        let finished = process::run(&prepare(in_sandbox), Some(limit), log).await?;
         let was_made = trace.metadata().is_ok_and(|metadata| metadata.len() > 0);
         if was_made || finished.ending.is_success() {
             return Ok(finished);
@@ -174,7 +239,7 @@ impl Runner<'_> {
         // No sandbox: its test dependencies are not to be had, or Pkg cannot make one for this package. Many suites run
         // in the project as well. The first log stays beside the second.
         let _ = std::fs::rename(log, log.with_extension("sandbox.log"));
-        let left = self.time_limit.saturating_sub(Duration::from_secs_f64(finished.seconds));
+        let left = limit.saturating_sub(Duration::from_secs_f64(finished.seconds));
         let tests = suite.folder.join("test");
         let direct = self.traced(trace).arg("runtests.jl").directory(tests);
         let second = process::run(&prepare(direct), Some(left), log).await?;

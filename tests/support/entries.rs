@@ -116,6 +116,7 @@ impl Made {
             phases: vec![PhaseReport { name: "compile".to_owned(), seconds: 141.0 }],
             peak_memory_bytes: 1 << 30,
             julia: JuliaReport { version: "1.10.5".to_owned(), command: "/opt/julia/bin/julia".into() },
+            cut_short: None,
             image_bytes: 0,
             warnings: vec!["something to know".to_owned()],
             pulled: None,

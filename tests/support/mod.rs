@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use all of it")]
 
+pub mod binder;
 pub mod entries;
 pub mod shim;
 
@@ -391,6 +392,11 @@ impl Project {
     pub fn jlsys(&self, args: &[&str]) -> Ran {
         Ran(self.command(args).output().unwrap())
     }
+}
+
+pub fn make_executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Leaves a file alone that is as it should be: another test may be reading it, and Julia goes by its time of change.

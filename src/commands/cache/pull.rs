@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::remote::Target;
+use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::cli::PullArgs;
 use crate::commands::print_json;
@@ -141,7 +142,7 @@ impl Pull<'_> {
             received_bytes: 0,
             seconds: 0.0,
         };
-        let _lock = pipeline::lock(self.cache, key, self.progress).await?;
+        let _lock = pipeline::lock(self.cache, key, &Budget::starting_now(None), self.progress).await?;
         if !self.args.force && self.cache.entry(key).is_ok() {
             self.progress.say(&format!("{} is in the cache already", key.short()));
             return Ok(there);

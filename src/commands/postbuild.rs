@@ -1,0 +1,175 @@
+//! `jlsys postbuild`: what a Binder repository's `postBuild` runs.
+//!
+//! repo2docker runs that script when everything else is in place: as the user, without a terminal, in the repository's
+//! folder, with `JULIA_PROJECT`, `JULIA_DEPOT_PATH`, `JUPYTER_DATA_DIR` and `REPO_DIR` set (`repo2docker/buildpacks/base.py`
+//! and `julia/julia_project.py` there). If it fails, the whole repository has no image, so nothing in here makes it fail.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, HumanDuration};
+
+use crate::binder;
+use crate::cli::PostbuildArgs;
+use crate::environment::project_in;
+use crate::error::{Error, Exit};
+use crate::kernel::{self, InstallOptions, JupyterFolders, KernelError};
+use crate::pipeline::{self, BuildOptions, count};
+use crate::prepare::Prepared;
+use crate::process;
+use crate::progress::Progress;
+use crate::report::{BuildOutcome, Report};
+use crate::sysimage::LinkError;
+
+/// How much of a log stays: enough for what went wrong at its end, in bytes.
+const LOG_LIMIT: u64 = 64 << 10;
+
+pub(super) fn execute(args: &PostbuildArgs) -> Result<Exit, Error> {
+    let progress = Progress::new(args.work.verbosity());
+    let started = Instant::now();
+    match run(args, &progress) {
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(error) if args.strict => Err(error),
+        Err(error) => {
+            let hint = match error {
+                Error::Link(LinkError::NoLinker { .. }) => {
+                    " (in a Binder repository: `gcc` and `libc6-dev` in apt.txt)"
+                }
+                _ => "",
+            };
+            progress.warn(&format!("{error}{hint}; there is no image, and Julia starts as it always did"));
+            Ok(Exit::Ok)
+        }
+        Ok(done) => {
+            progress.say(&done.summary(started.elapsed()));
+            let exit = super::build::exit(&done.report, args.strict);
+            Ok(if args.strict { exit } else { Exit::Ok })
+        }
+    }
+}
+
+/// What a `postbuild` came to.
+struct Done {
+    report: Report,
+    cpus: String,
+    kernels: Vec<String>,
+    freed: u64,
+}
+
+fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
+    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
+    let repository = repository(&directory);
+    let variable = std::env::var("JULIA_PROJECT").ok().filter(|project| !project.is_empty());
+    let project = match variable {
+        Some(_) => None,
+        None => project_of(&directory),
+    };
+    let prepared = Prepared::new(&args.request(repository, project))?;
+    progress.say(&format!(
+        "jlsys {}: an image for {} with Julia {}",
+        env!("CARGO_PKG_VERSION"),
+        prepared.environment.project_dir().display(),
+        prepared.julia.facts.version
+    ));
+    let has_startup_package = prepared.julia.differences().has_startup_package();
+    if args.quick && !has_startup_package {
+        let version = &prepared.julia.facts.version;
+        progress
+            .warn(&format!("`--quick` needs Julia 1.9 or later, and this is {version}: an image is built"));
+    }
+    let options = BuildOptions {
+        quick: args.quick && has_startup_package,
+        jobs: args.work.jobs.map(Into::into),
+        retry: args.retry,
+        time_budget: args.time_budget.map(Duration::from_secs),
+        ..BuildOptions::default()
+    };
+    let build = pipeline::build(&prepared, options, progress);
+    let built = process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)?;
+    let freed = prepared.cache.tidy(LOG_LIMIT);
+    let report = built?;
+    for warning in &report.warnings {
+        progress.warn(warning);
+    }
+    // Without an image the kernels are best left as they are.
+    let kernels = match report.image.as_ref().or(report.startup.as_ref()) {
+        Some(_) => kernels(args, progress)?,
+        None => Vec::new(),
+    };
+    Ok(Done { cpus: prepared.plan.cpu_target.to_string(), kernels, freed, report })
+}
+
+/// Makes Jupyter's Julia kernels start through jlsys; what became of each, in words.
+fn kernels(args: &PostbuildArgs, progress: &Progress) -> Result<Vec<String>, Error> {
+    let options = InstallOptions { replace: true, ..InstallOptions::default() };
+    match kernel::install(&JupyterFolders::of_this_process(), &options) {
+        Ok(kernels) => Ok(kernels
+            .iter()
+            .map(|kernel| {
+                format!(
+                    "{} \"{}\" starts through jlsys ({})",
+                    kernel.name,
+                    kernel.display_name,
+                    kernel.folder.display()
+                )
+            })
+            .collect()),
+        Err(error @ KernelError::None { .. }) => Ok(vec![error.to_string()]),
+        Err(error) if args.strict => Err(error.into()),
+        Err(error) => {
+            progress.warn(&format!("{error}; notebooks start plain Julia"));
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// The repository's folder: what repo2docker says, else the working folder.
+fn repository(directory: &Path) -> PathBuf {
+    let named = std::env::var_os("REPO_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
+    named.unwrap_or_else(|| directory.to_owned())
+}
+
+/// The project where repo2docker looks for one, for when it is not repo2docker that runs this. Without one there, the usual
+/// search may find one.
+fn project_of(directory: &Path) -> Option<String> {
+    project_in(&binder::folder(directory)).and_then(|project| project.into_os_string().into_string().ok())
+}
+
+impl Done {
+    /// A block for the end of a build log.
+    fn summary(&self, took: Duration) -> String {
+        let report = &self.report;
+        let mut lines = Vec::new();
+        let mut line = |name: &str, text: String| lines.push(format!("  {name:<9} {text}"));
+        let title = match (&report.image, report.outcome) {
+            (None, _) if report.startup.is_some() => "the startup package is in place",
+            (Some(_), BuildOutcome::Hit) => "the image was there already",
+            (Some(_), _) => "the image is in place",
+            (None, _) => "there is no image, and Julia starts as it always did",
+        };
+        if let Some(startup) = &report.startup {
+            line("startup", startup.display().to_string());
+        }
+        if let Some(image) = &report.image {
+            line("image", format!("{} ({})", image.display(), HumanBytes(report.image_bytes)));
+            let statements = count(report.statements.compiled, "compiled statement");
+            let packages = count(report.packages.included.len(), "package");
+            line(
+                "holds",
+                format!("{packages} and {statements}, for {} CPUs (tier {})", self.cpus, report.tier),
+            );
+        }
+        for package in &report.packages.dropped {
+            line("left out", format!("{}: {}", package.name, package.reason));
+        }
+        for kernel in &self.kernels {
+            line("kernel", kernel.clone());
+        }
+        line("removed", format!("{} of logs and temporary files", HumanBytes(self.freed)));
+        line("took", HumanDuration(took).to_string());
+        if report.image.is_some() || report.startup.is_some() {
+            line("check", "`jlsys status` in a session says whether it is used".to_owned());
+        }
+        format!("jlsys postbuild: {title}\n{}", lines.join("\n"))
+    }
+}

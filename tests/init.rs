@@ -1,0 +1,166 @@
+//! `jlsys init`: what it writes, what it leaves alone, and that what it writes runs.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use support::binder::Binder;
+use support::shim::Shim;
+use support::{Project, make_executable};
+
+fn text(project: &Project, file: &str) -> String {
+    std::fs::read_to_string(project.path(file)).unwrap()
+}
+
+#[test]
+fn settings_are_written_that_change_nothing() {
+    let project = Project::new().stdlib("Mmap").write();
+    let key = || project.jlsys(&["status", "--json"]).json()["key"].clone();
+    let before = key();
+    let ran = project.jlsys(&["init"]).expect_status(0);
+    assert_eq!(ran.stdout(), "wrote jlsys.toml\nto commit: jlsys.toml\n");
+    assert_eq!(key(), before);
+    assert!(!project.path("postBuild").exists());
+}
+
+#[test]
+fn every_example_in_the_settings_is_one_that_works() {
+    let project = Project::new()
+        .package(support::package("MyPackage", "").by_path())
+        .package(support::package("Heavy", ""))
+        .package(support::package("SparseArrays", ""))
+        .file("precompile.jl", "1 + 1")
+        .write();
+    project.jlsys(&["init"]).expect_status(0);
+    let key = || project.jlsys(&["status", "--json"]).expect_status(1).json()["key"].clone();
+    let before = key();
+    // An example is a line that reads `# name = value`.
+    project.edit("jlsys.toml", |text| {
+        let is_example = |line: &str| line.starts_with("# ") && line.contains(" = ");
+        let lines = text.lines().map(|line| if is_example(line) { &line[2..] } else { line });
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    assert!(text(&project, "jlsys.toml").contains("\nskip-tests = "), "{}", text(&project, "jlsys.toml"));
+    assert_ne!(key(), before);
+}
+
+#[test]
+fn what_is_there_stays_unless_forced() {
+    let project = Project::new().stdlib("Mmap").settings("exclude = []\n").file("postBuild", "mine").write();
+    let ran = project.jlsys(&["init", "--binder"]).expect_status(0);
+    assert_eq!(
+        ran.stdout(),
+        "jlsys.toml is there and stays; `--force` replaces it\npostBuild is there and stays; `--force` replaces it\n  \
+         what it has to run, once jlsys is installed: jlsys postbuild\n"
+    );
+    assert_eq!(
+        (text(&project, "jlsys.toml").as_str(), text(&project, "postBuild").as_str()),
+        ("exclude = []\n", "mine")
+    );
+    project
+        .jlsys(&["init", "--binder", "--force"])
+        .expect_status(0)
+        .expect_stdout("to commit: jlsys.toml postBuild");
+    assert!(text(&project, "postBuild").contains("jlsys postbuild"));
+    // A link that leads nowhere is there too.
+    let project = Project::new().stdlib("Mmap").write();
+    std::os::unix::fs::symlink("/nonexistent/x", project.path("jlsys.toml")).unwrap();
+    project.jlsys(&["init"]).expect_status(0).expect_stdout("jlsys.toml is there and stays");
+}
+
+#[test]
+fn the_files_go_where_repo2docker_looks() {
+    for folder in ["binder", ".binder"] {
+        let project = Project::new().stdlib("Mmap").write();
+        std::fs::create_dir(project.path(folder)).unwrap();
+        // repo2docker looks for everything in that folder, once there is one.
+        project.jlsys(&["init", "--binder"]).expect_refusal(&[folder, "there is no Project.toml here"]);
+        for file in ["Project.toml", "Manifest.toml"] {
+            std::fs::rename(project.path(file), project.path(folder).join(file)).unwrap();
+        }
+        let ran = project.jlsys(&["init", "--binder"]).expect_status(0);
+        ran.expect_stdout(&format!("to commit: {folder}/jlsys.toml {folder}/postBuild"));
+        assert_eq!(
+            project.path(folder).join("postBuild").metadata().unwrap().permissions().mode() & 0o777,
+            0o755
+        );
+    }
+}
+
+#[test]
+fn without_a_project_nothing_is_written() {
+    let project = Project::new();
+    project.jlsys(&["init", "--binder"]).expect_refusal(&["there is no Project.toml here"]);
+    project
+        .jlsys(&["init", "--project", "nowhere"])
+        .expect_refusal(&["nowhere: there is no Project.toml here"]);
+    assert_eq!(std::fs::read_dir(project.path("")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_pip_installs_is_one_word_and_no_option() {
+    let project = Project::new().stdlib("Mmap").write();
+    for bad in ["-r x", "--index-url=http://x", "", "a\nb"] {
+        project.jlsys(&["init", "--binder", &format!("--pip={bad}")]).expect_status(1).expect_stderr("--pip");
+    }
+    assert!(!project.path("postBuild").exists());
+    let wheel = "https://example.org/it's a $(wheel).whl#sha256=0123";
+    project.jlsys(&["init", "--binder", "--pip", wheel]).expect_status(0);
+    // The shell gives pip what was asked for.
+    let bin = project.outside("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::write(bin.join("python3"), "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+    make_executable(&bin.join("python3"));
+    let mut command = project.command_for(project.path("postBuild"), &[]);
+    let ran = support::Ran(command.env("PATH", format!("{}:/bin:/usr/bin", bin.display())).output().unwrap());
+    assert_eq!(ran.stdout(), format!("-m\npip\ninstall\n--quiet\n--no-cache-dir\n{wheel}\n"));
+}
+
+/// A `postBuild` as it is written, in the environment that repo2docker gives it, with `tools` on `PATH`.
+fn post_build(shim: &Shim, tools: &[(&str, String)]) -> support::Ran {
+    shim.project.jlsys(&["init", "--binder"]).expect_status(0);
+    let binder = Binder::new(&shim.project, &shim.project.outside("julia"))
+        .set("JULIA_CC", shim.project.outside("cc").to_str().unwrap());
+    let bin = binder.folder("NB_PYTHON_PREFIX").join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    for (name, script) in tools {
+        std::fs::write(bin.join(name), script).unwrap();
+        make_executable(&bin.join(name));
+    }
+    support::Ran(binder.command_for(Path::new("./postBuild"), &[]).output().unwrap())
+}
+
+fn calls_jlsys() -> String {
+    format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_jlsys"))
+}
+
+#[test]
+fn post_build_uses_the_jlsys_that_is_there() {
+    let pip = "#!/bin/sh\necho pip >&2; exit 1\n".to_owned();
+    let ran = post_build(&Shim::new(""), &[("jlsys", calls_jlsys()), ("python3", pip)]).expect_status(0);
+    assert!(!ran.stderr().contains("pip"), "{}", ran.stderr());
+    ran.expect_stderr("jlsys postbuild: the image is in place");
+}
+
+#[test]
+fn post_build_installs_jlsys_into_jupyters_python() {
+    // What pip does, as far as it matters here: it puts the command beside Python's.
+    let pip = format!(
+        "#!/bin/sh\n[ \"$*\" = '-m pip install --quiet --no-cache-dir jlsys=={}' ] || exit 1\n\
+         printf '#!/bin/sh\\nexec {} \"$@\"\\n' >\"${{0%/*}}/jlsys\"\nchmod +x \"${{0%/*}}/jlsys\"\n",
+        env!("CARGO_PKG_VERSION"),
+        env!("CARGO_BIN_EXE_jlsys")
+    );
+    let ran = post_build(&Shim::new(""), &[("python3", pip)]).expect_status(0);
+    ran.expect_stderr("jlsys postbuild: the image is in place");
+}
+
+#[test]
+fn post_build_goes_on_without_jlsys() {
+    let pip = "#!/bin/sh\necho 'ERROR: No matching distribution found' >&2; exit 1\n".to_owned();
+    let ran = post_build(&Shim::new(""), &[("python3", pip)]).expect_status(0);
+    ran.expect_stderr("jlsys could not be installed; Julia starts as it always did");
+}
