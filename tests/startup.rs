@@ -1,6 +1,12 @@
 //! The startup package on a real Julia: built first and in seconds, used by `run`, noticed by nothing in the session, and given
 //! up when Julia or jlsys finds that it does not fit any more. Julia before 1.9 has none; there these tests see that this is said.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that cannot do its work fails the test"
+)]
+
 mod support;
 
 use std::path::{Path, PathBuf};
