@@ -127,6 +127,9 @@ pub struct BuildArgs {
     /// Build even if there is an image
     #[arg(long)]
     pub force: bool,
+    /// Stop at the startup package, which takes seconds, and write no image (Julia 1.9 and later)
+    #[arg(long)]
+    pub quick: bool,
     /// How long the whole build may take, such as `20m`, instead of `time-budget` in jlsys.toml (by default without end)
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub time_budget: Option<u64>,
@@ -175,6 +178,9 @@ pub struct StatusArgs {
 pub struct PathArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print Julia's argument instead, as for `julia "$(jlsys path --env)"`; it also knows the startup package
+    #[arg(long)]
+    pub env: bool,
 }
 
 /// `jlsys trace`.
@@ -203,6 +209,9 @@ pub struct PostbuildArgs {
     /// Try again what did not work, or not in full, before
     #[arg(long)]
     pub retry: bool,
+    /// Stop at the startup package, which adds seconds and megabytes (Julia 1.9 and later; before, an image is built)
+    #[arg(long)]
+    pub quick: bool,
     /// Fail like `jlsys build --strict` when there is no image, or one with less than everything
     #[arg(long)]
     pub strict: bool,

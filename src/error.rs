@@ -92,6 +92,11 @@ pub enum Error {
     /// There is no image to name.
     #[error("{0}")]
     NoImage(String),
+    /// There is nothing that can be built quickly.
+    #[error(
+        "`--quick` stops at the startup package, which needs Julia 1.9 or later, and this is Julia {0}: build without it"
+    )]
+    NothingQuick(crate::julia::Version),
     /// Julia could not be started.
     #[error("cannot start Julia at '{}': {source}", .julia.display())]
     Exec {

@@ -78,6 +78,13 @@ impl From<[u8; 32]> for Sha256Digest {
     }
 }
 
+impl Sha256Digest {
+    /// The first half of it.
+    pub fn to_u128(self) -> u128 {
+        self.0[..16].iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+    }
+}
+
 impl std::fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // A precision, as in `{:.16}`, gives so many of the digits.

@@ -29,6 +29,13 @@ impl Key {
     }
 }
 
+impl From<Key> for Uuid {
+    /// The UUID of what is made for this key alone.
+    fn from(key: Key) -> Self {
+        Self::from_u128(key.0.to_u128())
+    }
+}
+
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)

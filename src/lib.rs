@@ -22,6 +22,7 @@ pub mod process;
 pub mod progress;
 pub mod remote;
 pub mod report;
+pub mod startup;
 pub mod sysimage;
 mod toml_error;
 pub mod trace;

@@ -14,14 +14,16 @@ use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
-use crate::sysimage::{HostCpu, Linker};
+use crate::sysimage::{HostCpu, LinkError, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
 use crate::workload::{self, Capacity, For};
 
 mod attempt;
+mod startup;
 mod traces;
 
 use attempt::{AttemptError, Made};
+use startup::MadeStartup;
 use traces::Statements;
 
 /// How long Julia may take to write an image. Minutes are normal, and with several CPU targets and hundreds of packages
@@ -37,12 +39,17 @@ pub struct BuildOptions {
     pub retry: bool,
     /// Whether to build even if there is an image.
     pub force: bool,
+    /// Whether to stop at the startup package.
+    pub quick: bool,
     /// How long it may take; wins over the settings.
     pub time_budget: Option<Duration>,
 }
 
 /// Builds the image of a project, or finds it.
 pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progress) -> Result<Report, Error> {
+    if options.quick && !prepared.julia.differences().has_startup_package() {
+        return Err(Error::NothingQuick(prepared.julia.facts.version.clone()));
+    }
     let budget = Budget::starting_now(options.time_budget.or(prepared.settings.time_budget));
     let mut report = match find(prepared, options, &budget) {
         Some(report) => report,
@@ -117,10 +124,14 @@ async fn build_here(
     budget: Budget,
     progress: &Progress,
 ) -> Result<Report, Error> {
-    let linker = Linker::find(&prepared.julia)?;
+    let linker = match Linker::find(&prepared.julia) {
+        // The startup package needs none of ours.
+        Err(error) if !prepared.julia.differences().has_startup_package() => return Err(error.into()),
+        linker => linker,
+    };
     prepared.cache.forget_failure(&prepared.key);
     let staging = prepared.cache.stage()?;
-    Build::new(prepared, options, budget, progress, staging)?.run(&linker).await
+    Build::new(prepared, options, budget, progress, staging)?.run(linker).await
 }
 
 /// Runs the workloads alone. The statements that can be replayed go to the file `output`, if one is named.
@@ -154,6 +165,9 @@ fn find(prepared: &Prepared, options: BuildOptions, budget: &Budget) -> Option<R
     if let Ok(entry) = prepared.cache.entry(&prepared.key) {
         let mut report = entry.report().ok()?;
         if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
+            return None;
+        }
+        if report.image_pending && !options.quick {
             return None;
         }
         report.outcome = BuildOutcome::Hit;
@@ -201,6 +215,7 @@ struct Build<'a> {
     staging: Staging,
     drivers: PathBuf,
     report: Report,
+    startup: Option<MadeStartup>,
 }
 
 impl<'a> Build<'a> {
@@ -218,10 +233,10 @@ impl<'a> Build<'a> {
         let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
-        Ok(Self { prepared, options, budget, progress, staging, drivers, report })
+        Ok(Self { prepared, options, budget, progress, staging, drivers, report, startup: None })
     }
 
-    async fn run(mut self, linker: &Linker) -> Result<Report, Error> {
+    async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
         let (plan, traces) = match self.trace().await {
             Err(error @ Error::OutOfTime { .. }) => {
                 self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
@@ -231,10 +246,21 @@ impl<'a> Build<'a> {
             traced => traced?,
         };
         let statements = self.collect(&plan, &traces)?;
+        if self.prepared.julia.differences().has_startup_package() {
+            self.build_startup(&plan, &statements).await?;
+        }
+        let linker = match linker {
+            _ if self.options.quick => return self.stop_at_startup(),
+            Err(error) if self.startup.is_some() => {
+                self.report.warnings.push(error.to_string());
+                return self.settle_for_startup();
+            }
+            linker => linker?,
+        };
         if let Some(arguments) = self.prepared.julia.differences().image_precompile_arguments() {
             self.precompile(For::Writing(arguments)).await?;
         }
-        self.climb(&plan, &statements, linker).await
+        self.climb(&plan, &statements, &linker).await
     }
 
     /// Precompiles the packages, several at once, where Julia can and there is something to do.
@@ -318,6 +344,13 @@ impl<'a> Build<'a> {
             }
         }
         match best {
+            // Statements are worth more than packages that load at once.
+            Some((attempt, _))
+                if self.startup.is_some() && attempt.owners.is_empty() && !statements.owners.is_empty() =>
+            {
+                self.settle_for_startup()
+            }
+            None if self.startup.is_some() => self.settle_for_startup(),
             Some((attempt, made)) => {
                 if self.prepared.julia.differences().ties_caches_to_the_image() {
                     let image = self.staging.image();
@@ -344,6 +377,7 @@ impl<'a> Build<'a> {
         self.report.statements.rejected = made.replay.rejected;
         self.report.statements.left_out = self.report.statements.kept - made.statements;
         self.warn_of_left_out(&made.plan);
+        self.drop_startup();
         let (cache, inputs) = (&self.prepared.cache, &self.prepared.inputs);
         self.staging.commit(cache, inputs, &mut self.report, Some(HostCpu::detect()))?;
         Ok(self.report)

@@ -21,6 +21,8 @@ pub enum Tier {
     Full,
     /// What broke is left out.
     Reduced,
+    /// No image: the statements, in a package that is loaded when Julia starts.
+    Startup,
     /// The packages, and no statements.
     Load,
     /// Nothing: Julia as it comes.
@@ -32,6 +34,7 @@ impl std::fmt::Display for Tier {
         f.write_str(match self {
             Self::Full => "full",
             Self::Reduced => "reduced",
+            Self::Startup => "startup",
             Self::Load => "load",
             Self::Stock => "stock",
         })
@@ -63,8 +66,11 @@ pub struct Report {
     pub key: Key,
     /// The image.
     pub image: Option<PathBuf>,
-    /// The startup package, on the tier of that name; no tier of this version has one.
+    /// The startup package's folder, on the tier of that name.
     pub startup: Option<PathBuf>,
+    /// Whether the image is still to be built: only the startup package was asked for, or the build is not over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub image_pending: bool,
     /// The project file that it was built for first.
     pub project: PathBuf,
     /// Which packages are in the image.
@@ -230,6 +236,7 @@ impl Report {
             key,
             image: None,
             startup: None,
+            image_pending: false,
             project,
             packages: Packages::default(),
             statements: StatementCounts::default(),

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::contents::{self, Contents};
 use super::trust::Trust;
-use super::{FORMAT, REPORT, read_json, usage};
+use super::{FORMAT, REPORT, read_json, startup, usage};
 use crate::file::{Sha256Digest, Stamp};
 use crate::key::{Key, KeyInputs};
 use crate::report::{Report, Tier};
+use crate::startup::TOUCHED_ENDING;
 use crate::sysimage::{HostCpu, IMAGE_NAME};
 
 /// The part of an entry that starting Julia needs; small, since it is read at every start.
@@ -26,6 +27,9 @@ pub struct EntryHeader {
     pub tier: Tier,
     /// The image; absent at a tier without one.
     pub image: Option<ImageFile>,
+    /// The startup package, on the tier of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<StartupFiles>,
     /// The CPU that it was tried on before it was committed; none for an image that came from another machine.
     pub tried_on: Option<HostCpu>,
     /// When it was committed.
@@ -49,6 +53,15 @@ pub struct ImageFile {
     pub stamp: Stamp,
     /// Its content.
     pub sha256: Sha256Digest,
+}
+
+/// A startup package as it was when it was committed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StartupFiles {
+    /// The name of the link by which its package image knows its sources.
+    pub link: String,
+    /// Its files, named within the entry.
+    pub files: Vec<ImageFile>,
 }
 
 /// A cached image that may be used.
@@ -121,11 +134,29 @@ impl Entry {
 
     fn check_image(&self) -> Result<(), Unusable> {
         let damaged = |what: String| Err(Unusable::Damaged(what));
-        let Some(image) = &self.header.image else { return Ok(()) };
-        if Path::new(&image.name).components().count() != 1 || image.name.starts_with('.') {
+        if let Some(image) = &self.header.image {
+            self.check_file(image)?;
+        }
+        if let Some(startup) = &self.header.startup {
+            startup.files.iter().try_for_each(|file| self.check_file(file))?;
+            if !startup::leads_to(&self.folder, &startup.link) {
+                return damaged(format!(
+                    "the link to the startup package of {} is gone or leads elsewhere",
+                    self.folder.display()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_file(&self, image: &ImageFile) -> Result<(), Unusable> {
+        let damaged = |what: String| Err(Unusable::Damaged(what));
+        let name = Path::new(&image.name);
+        let is_inside = name.components().all(|part| matches!(part, Component::Normal(_)));
+        if !is_inside || image.name.starts_with('.') || image.name.is_empty() {
             return damaged(format!("{} names an image outside of it", self.folder.display()));
         }
-        let path = self.folder.join(&image.name);
+        let path = self.folder.join(name);
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
             Err(error) => return damaged(format!("{} cannot be read: {error}", path.display())),
@@ -133,7 +164,9 @@ impl Entry {
         if !metadata.is_file() {
             return damaged(format!("{} is not a regular file", path.display()));
         }
-        if !Stamp::from(&metadata).same_content(&image.stamp) {
+        let stamp = Stamp::from(&metadata);
+        let is_touched = name.extension().is_some_and(|ending| ending == TOUCHED_ENDING);
+        if !(stamp.same_content(&image.stamp) || is_touched && stamp.size == image.stamp.size) {
             return damaged(format!("{} is not the file that was built", path.display()));
         }
         for path in [&path, &self.folder] {
@@ -147,6 +180,11 @@ impl Entry {
     /// The image; none at a tier without one.
     pub fn image(&self) -> Option<PathBuf> {
         self.header.image.as_ref().map(|image| self.folder.join(&image.name))
+    }
+
+    /// The folder of the startup package; none at a tier with an image.
+    pub fn startup(&self) -> Option<PathBuf> {
+        self.header.startup.as_ref().map(|_| self.folder.join(startup::FOLDER))
     }
 
     /// The entry's folder.
@@ -194,11 +232,13 @@ impl Entry {
             }),
             None => None,
         };
+        let startup = startup::files(folder, &contents)?;
         let header = EntryHeader {
             format: FORMAT,
             key: inputs.key(),
             tier: report.tier,
             image,
+            startup,
             tried_on,
             created: Timestamp::now(),
             project: report.project.clone(),

@@ -118,7 +118,7 @@ impl Cache {
         }
         if !force
             && let Ok(entry) = Entry::read(folder.clone(), Trust::OWN)
-            && entry.image().is_some_and(|image| MappedFiles::detect().contains(&image))
+            && is_mapped(&entry, &MappedFiles::detect())
         {
             return Err(CacheError::Mapped { key: key.short() });
         }
@@ -149,7 +149,7 @@ impl Cache {
                 let _ = std::fs::remove_file(record);
             }
         }
-        super::staging::sweep(&self.folder("tmp"));
+        self.sweep();
     }
 
     /// Moves a folder out of sight before it is removed, so that nobody sees half of it.
@@ -171,12 +171,18 @@ struct Subject {
 
 /// Why an entry must not go now, if there is a reason.
 fn in_use(entry: &Entry, mapped: &MappedFiles) -> Option<String> {
-    if entry.image().is_some_and(|image| mapped.contains(&image)) {
+    if is_mapped(entry, mapped) {
         return Some("a running Julia uses it".to_owned());
     }
     // Between `run`'s look at the image and Julia's own there is a moment in which nothing shows.
     let age = Timestamp::now().duration_since(entry.last_used());
     (age.unsigned_abs() < usage::GRAIN).then(|| "it was used within the last hour".to_owned())
+}
+
+fn is_mapped(entry: &Entry, mapped: &MappedFiles) -> bool {
+    let startup = entry.header.startup.iter().flat_map(|startup| &startup.files);
+    let startup = startup.map(|file| entry.folder().join(&file.name));
+    entry.image().into_iter().chain(startup).any(|file| mapped.contains(&file))
 }
 
 fn children(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

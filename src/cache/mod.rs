@@ -6,6 +6,7 @@
 //! failures/KEY/   report.json and logs/ of a build that came to nothing
 //! projects/       which entry a project used last, and with which flags
 //! probes/         what each Julia said of itself
+//! startup/        links to the startup packages of entries and of builds under way
 //! locks/          one file a key: who builds it
 //! tmp/            builds under way, each with a lock file that its builder holds; what came so far of a pull
 //! ```
@@ -26,6 +27,7 @@ mod mapped;
 mod probes;
 mod project;
 mod staging;
+mod startup;
 mod tidy;
 mod trust;
 mod usage;
@@ -36,7 +38,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use download::Download;
-pub use entry::{Entry, EntryHeader, ImageFile, Unusable};
+pub use entry::{Entry, EntryHeader, ImageFile, StartupFiles, Unusable};
 pub use gc::{Collection, Limits, Over};
 pub use listing::{Damaged, ListedEntry, Listing, Lookup, LookupError};
 pub use lock::BuildLock;
@@ -166,15 +168,21 @@ impl Cache {
 
     /// Makes the cache's folders, private to this user, and checks that nobody else can write to them.
     pub fn prepare(&self) -> Result<(), CacheError> {
-        for name in ["", IMAGES, "failures", "projects", "probes", "locks", "tmp"] {
+        for name in ["", IMAGES, "failures", "projects", "probes", "locks", startup::FOLDER, "tmp"] {
             let folder = self.folder(name);
             create_private(&folder).map_err(|source| CacheError::Write { path: folder.clone(), source })?;
             Trust::OWN
                 .check(&folder)
                 .map_err(|reason| CacheError::Untrusted { path: folder, reason: reason.to_string() })?;
         }
-        staging::sweep(&self.folder("tmp"));
+        self.sweep();
         Ok(())
+    }
+
+    /// Removes what is of no use to anybody any more.
+    fn sweep(&self) {
+        staging::sweep(&self.folder("tmp"));
+        startup::sweep(self);
     }
 
     /// The entry of a key, if there is one that may be used.

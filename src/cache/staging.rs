@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use super::trust::Trust;
-use super::{Cache, CacheError, lock};
+use super::{Cache, CacheError, lock, startup};
 use crate::file::Sha256Digest;
 use crate::key::KeyInputs;
 use crate::report::Report;
@@ -60,6 +60,31 @@ impl Staging {
         self.entry().join(IMAGE_NAME)
     }
 
+    /// Where the startup package is to be. Julia is told of it by another path: [`link_startup`](Self::link_startup).
+    pub fn startup(&self) -> PathBuf {
+        self.entry().join(startup::FOLDER)
+    }
+
+    /// Makes a path for the startup package that stays the same when the entry is committed.
+    pub fn link_startup(&self, cache: &Cache) -> Result<PathBuf, CacheError> {
+        let folder = self.startup();
+        startup::link(cache, &folder).map_err(|source| CacheError::Write { path: folder, source })
+    }
+
+    /// Commits an entry with what is there so far, as [`commit`](Self::commit) does, while the build goes on.
+    pub fn commit_copy(
+        &self,
+        cache: &Cache,
+        inputs: &KeyInputs,
+        report: &mut Report,
+    ) -> Result<Entry, CacheError> {
+        let copy = cache.stage()?;
+        let (from, to) = (self.entry(), copy.entry());
+        startup::copy_folder(&from, &to).map_err(|source| CacheError::Write { path: to.clone(), source })?;
+        report.relocate(&from, &to);
+        copy.commit(cache, inputs, report, None)
+    }
+
     /// Files that are of no use after the build.
     pub fn work(&self) -> PathBuf {
         self.folder.path().join("work")
@@ -91,8 +116,13 @@ impl Staging {
                 report.image_bytes = file.metadata()?.len();
                 report.image = Some(target.join(IMAGE_NAME));
             }
+            if self.startup().exists() {
+                startup::make_private(&self.startup())?;
+                report.startup = Some(target.join(startup::FOLDER));
+            }
             Entry::write(&self.entry(), inputs, report, tried_on.clone(), &self.known)?;
-            self.put_in_place(&target)
+            self.put_in_place(&target)?;
+            startup::lead_to(cache, &target)
         };
         commit().map_err(|source| CacheError::Write { path: target.clone(), source })?;
         Entry::open(target.clone(), Trust::OWN).map_err(|_| CacheError::Write {
@@ -156,7 +186,7 @@ fn set_aside(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
     std::fs::rename(entry, target)
 }
 
-fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }

@@ -19,6 +19,7 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
         jobs: args.work.jobs.map(Into::into),
         retry: args.retry,
         force: args.force,
+        quick: args.quick,
         time_budget: args.time_budget.map(Duration::from_secs),
     };
     let build = pipeline::build(&prepared, options, &progress);
@@ -52,7 +53,7 @@ fn summarise(report: &Report, progress: &Progress) {
     for warning in &report.warnings {
         progress.warn(warning);
     }
-    let Some(image) = &report.image else {
+    let Some(path) = report.image.as_ref().or(report.startup.as_ref()) else {
         progress.say("no image could be built; Julia starts as it always did");
         return;
     };
@@ -62,9 +63,9 @@ fn summarise(report: &Report, progress: &Progress) {
     };
     let statements = &report.statements;
     progress.say(&format!(
-        "{verb} {} ({}, {}, {} compiled, tier {})",
-        image.display(),
-        HumanBytes(report.image_bytes),
+        "{verb} {} ({}{}, {} compiled, tier {})",
+        path.display(),
+        if report.image.is_some() { format!("{}, ", HumanBytes(report.image_bytes)) } else { String::new() },
         count(report.packages.included.len(), "package"),
         count(statements.compiled, "statement"),
         report.tier

@@ -71,7 +71,14 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         prepared.environment.project_dir().display(),
         prepared.julia.facts.version
     ));
+    let has_startup_package = prepared.julia.differences().has_startup_package();
+    if args.quick && !has_startup_package {
+        let version = &prepared.julia.facts.version;
+        progress
+            .warn(&format!("`--quick` needs Julia 1.9 or later, and this is {version}: an image is built"));
+    }
     let options = BuildOptions {
+        quick: args.quick && has_startup_package,
         jobs: args.work.jobs.map(Into::into),
         retry: args.retry,
         time_budget: args.time_budget.map(Duration::from_secs),
@@ -85,7 +92,7 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         progress.warn(warning);
     }
     // Without an image the kernels are best left as they are.
-    let kernels = match report.image {
+    let kernels = match report.image.as_ref().or(report.startup.as_ref()) {
         Some(_) => kernels(args, progress)?,
         None => Vec::new(),
     };
@@ -135,10 +142,14 @@ impl Done {
         let mut lines = Vec::new();
         let mut line = |name: &str, text: String| lines.push(format!("  {name:<9} {text}"));
         let title = match (&report.image, report.outcome) {
+            (None, _) if report.startup.is_some() => "the startup package is in place",
             (Some(_), BuildOutcome::Hit) => "the image was there already",
             (Some(_), _) => "the image is in place",
             (None, _) => "there is no image, and Julia starts as it always did",
         };
+        if let Some(startup) = &report.startup {
+            line("startup", startup.display().to_string());
+        }
         if let Some(image) = &report.image {
             line("image", format!("{} ({})", image.display(), HumanBytes(report.image_bytes)));
             let statements = count(report.statements.compiled, "compiled statement");
@@ -156,7 +167,7 @@ impl Done {
         }
         line("removed", format!("{} of logs and temporary files", HumanBytes(self.freed)));
         line("took", HumanDuration(took).to_string());
-        if report.image.is_some() {
+        if report.image.is_some() || report.startup.is_some() {
             line("check", "`jlsys status` in a session says whether it is used".to_owned());
         }
         format!("jlsys postbuild: {title}\n{}", lines.join("\n"))

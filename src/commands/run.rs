@@ -13,6 +13,7 @@ use crate::error::{Error, Exit};
 use crate::julia::{Wish, discover};
 use crate::prepare::{Prepared, Request};
 use crate::process::{self, Command};
+use crate::startup;
 use crate::sysimage::{self, HostCpu};
 
 pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
@@ -46,6 +47,10 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
     if let Some(project) = start.project.filter(|_| julia_args.project.is_none()) {
         command = command.option("--project=", project);
     }
+    if let Some(startup) = start.startup {
+        let loader = if args.quiet { startup::QUIET_LOADER } else { startup::LOADER };
+        command = command.arg("-L").arg(startup.join(loader));
+    }
     let command = command.args(args_for_julia);
     let source = process::replace_with(&command);
     Err(Error::Exec { julia: start.julia, source })
@@ -55,6 +60,8 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
 struct Start {
     julia: PathBuf,
     image: Option<PathBuf>,
+    /// The folder of the startup package, where there is that instead of an image.
+    startup: Option<PathBuf>,
     project: Option<OsString>,
     /// Why it starts without an image.
     reason: Option<String>,
@@ -84,17 +91,18 @@ fn choose(request: &Request, julia_args: &JuliaArguments) -> Result<Start, NoSay
     {
         state = State::OtherCpu;
     }
-    let image = match &state {
+    let (image, startup) = match &state {
         State::Ready(entry) => {
             entry.note_use();
-            entry.image()
+            (entry.image(), entry.startup())
         }
-        _ => None,
+        _ => (None, None),
     };
-    let reason = image.is_none().then(|| state.reason(&prepared));
+    let reason = (image.is_none() && startup.is_none()).then(|| state.reason(&prepared));
     Ok(Start {
         julia: prepared.julia.command.clone(),
         image,
+        startup,
         project: Some(prepared.environment.project_file.clone().into_os_string()),
         reason,
     })
@@ -127,7 +135,13 @@ fn plain(request: &Request, no_say: NoSay) -> Result<Start, Error> {
         }
         NoSay::Fault(error) => Some(error.to_string()),
     };
-    Ok(Start { julia, image: None, project: request.project.clone().map(OsString::from), reason })
+    Ok(Start {
+        julia,
+        image: None,
+        startup: None,
+        project: request.project.clone().map(OsString::from),
+        reason,
+    })
 }
 
 /// What Julia's own arguments say that matters here.

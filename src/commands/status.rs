@@ -113,6 +113,7 @@ struct Document<'a> {
     state: &'static str,
     key: String,
     image: Option<PathBuf>,
+    startup: Option<PathBuf>,
     tier: Option<Tier>,
     changed: &'a [String],
     reason: String,
@@ -133,6 +134,7 @@ pub(super) fn execute(args: &StatusArgs) -> Result<Exit, Error> {
             state: state.name(),
             key: prepared.key.to_string(),
             image: entry.and_then(Entry::image),
+            startup: entry.and_then(Entry::startup),
             tier: entry.map(|entry| entry.header.tier),
             changed: state.changed(),
             reason: state.reason(&prepared),
@@ -151,7 +153,7 @@ fn text(prepared: &Prepared, state: &State, explain: bool) -> String {
         State::Ready(entry) => writeln!(
             text,
             "ready: {} ({})",
-            entry.image().unwrap_or_else(|| entry.folder().to_owned()).display(),
+            entry.image().or_else(|| entry.startup()).unwrap_or_else(|| entry.folder().to_owned()).display(),
             entry.header.tier
         ),
         state => writeln!(text, "{}: {}", state.name(), state.reason(prepared)),

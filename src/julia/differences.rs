@@ -71,6 +71,11 @@ impl Differences {
         self.has_package_images()
     }
 
+    /// Whether there can be a startup package: package images keep what was compiled for other packages' methods.
+    pub fn has_startup_package(self) -> bool {
+        self.has_package_images()
+    }
+
     /// Arguments for the process that writes an image. It must have one thread: 1.11 hangs otherwise
     /// (<https://github.com/JuliaLang/PackageCompiler.jl/issues/990>).
     pub fn object_arguments(self) -> Vec<&'static str> {
@@ -109,6 +114,7 @@ mod tests {
         for old in ["1.5.3", "1.6.7", "1.8.5"] {
             assert_eq!(of(old).object_arguments(), ["--threads=1"], "{old}");
             assert_eq!(of(old).image_precompile_arguments(), None, "{old}");
+            assert!(!of(old).has_startup_package(), "{old}");
             assert!(!of(old).has_extensions() && !of(old).ties_caches_to_the_image(), "{old}");
             assert_eq!(of(old).object_name(), "image.o", "{old}");
         }
@@ -116,6 +122,7 @@ mod tests {
             assert_eq!(of(new).object_arguments(), ["--threads=1", "--pkgimages=no"], "{new}");
             assert_eq!(of(new).image_precompile_arguments(), Some(["--pkgimages=no"].as_slice()), "{new}");
             assert_eq!(of(new).object_name(), "image-o.a", "{new}");
+            assert!(of(new).has_startup_package(), "{new}");
         }
         assert!(!of("1.5.3").precompiles_in_parallel() && of("1.6.0").precompiles_in_parallel());
         assert!(!of("1.9.4").has_image_threads() && of("1.10.0").has_image_threads());

@@ -43,6 +43,12 @@ drivers! {
     PROBE = "probe.jl";
     /// Replays statements; included by others.
     REPLAY = "replay.jl";
+    /// Precompiles the startup package.
+    STARTUP = "startup.jl";
+    /// Loads the startup package before a session's own code.
+    STARTUP_LOADER = "start.jl";
+    /// The startup package's module.
+    STARTUP_MODULE = "JlsysStartup.jl";
     /// Runs a package's tests in the sandbox of `Pkg.test`.
     TEST = "test.jl";
     /// Checks that an image holds what it should.

@@ -15,7 +15,8 @@ use crate::fallback::{self, Failure};
 use crate::plan::Plan;
 use crate::process::{Ending, Finished};
 use crate::sysimage::{
-    LinkError, Linker, ObjectError, ObjectInputs, Replay, Stage, VerifyError, verify, write_object,
+    LinkError, Linker, ObjectError, ObjectInputs, Replay, Stage, StartsWith, VerifyError, verify,
+    write_object,
 };
 use crate::trace::{self, Modules, Owner};
 
@@ -133,9 +134,17 @@ impl Build<'_> {
         self.note_phase("link", elapsed);
 
         let phase = self.progress.phase("trying the image in a fresh Julia");
-        let finished = verify(julia, project_file, &self.drivers, plan, &image, folder, &log("verify"))
-            .await
-            .map_err(verify_failed)?;
+        let finished = verify(
+            julia,
+            project_file,
+            &self.drivers,
+            plan,
+            StartsWith::Image(&image),
+            folder,
+            &log("verify"),
+        )
+        .await
+        .map_err(verify_failed)?;
         self.report.saw_memory(finished.peak_memory_bytes);
         let elapsed = phase.done("");
         self.note_phase("verify", elapsed);

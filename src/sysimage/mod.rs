@@ -8,7 +8,8 @@ mod verify;
 pub use cpu::{CpuTarget, HostCpu};
 pub use link::{LinkError, Linker};
 pub use object::{ObjectError, ObjectInputs, Replay, Stage, write_object};
-pub use verify::{VerifyError, starts, verify};
+pub(crate) use object::{said, stalled};
+pub use verify::{StartsWith, VerifyError, starts, verify};
 
 /// The file name of an image: what Julia's own is called, with the platform's ending.
 pub const IMAGE_NAME: &str = if cfg!(target_os = "macos") { "sys.dylib" } else { "sys.so" };

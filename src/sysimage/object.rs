@@ -85,7 +85,7 @@ pub enum ObjectError {
 }
 
 /// Julia's own words, as a part of a sentence.
-pub(super) fn said(log: &Path) -> String {
+pub(crate) fn said(log: &Path) -> String {
     let error = process::julia_error(log);
     if error.is_empty() { error } else { format!(" ({error})") }
 }
@@ -162,7 +162,7 @@ pub async fn write_object(
 }
 
 /// Becomes ready when one statement takes longer than `limit`; with the statement's line.
-async fn stalled(replayed: &Path, limit: Duration) -> u64 {
+pub(crate) async fn stalled(replayed: &Path, limit: Duration) -> u64 {
     let mut last = (0, std::time::Instant::now());
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -84,6 +84,7 @@ impl Made {
             key: inputs.key(),
             image: None,
             startup: None,
+            image_pending: false,
             project: self.project.clone(),
             packages: Packages {
                 included: vec![PlannedPackage {

@@ -125,6 +125,9 @@ fn text(document: &Document) -> String {
             let image =
                 report.image.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
             line("image", format!("{image} ({})", HumanBytes(report.image_bytes)));
+            if let Some(startup) = &report.startup {
+                line("startup", startup.display().to_string());
+            }
             let place = if entry.shared { ", in a shared cache" } else { "" };
             line("entry", format!("{} ({}{place})", entry.folder.display(), HumanBytes(entry.bytes)));
             line(

@@ -1,0 +1,42 @@
+# Loads the startup package before a session's own code: `julia -L FOLDER/start.jl …`.
+#
+# The session must not notice. LOAD_PATH and DEPOT_PATH are as before when this is done, no name is bound in Main, nothing
+# is ever precompiled, and whatever goes wrong the session goes on without the package, after one line. The same text
+# lies here as `start-quietly.jl`, which leaves out the line.
+#
+# FOLDER has `identity` (the package as packages.jl says), `env`, a folder of packages in which Julia finds it (an implicit
+# environment), and `depot`, with its package image.
+
+# No function is defined in here, not even an anonymous one: those are bound in Main as well.
+let folder = @__DIR__, options = Base.JLOptions()
+    # Whoever turns caches or package images off knows why it is slow. 1.9 is where package images begin.
+    if isdefined(Base, :isprecompiled) && options.use_compiled_modules != 0 && options.use_pkgimages != 0
+        problem = ""
+        env, depot = joinpath(folder, "env"), joinpath(folder, "depot")
+        try
+            uuid, name = split(readline(joinpath(folder, "identity")), '\t')
+            package = Base.PkgId(Base.UUID(uuid), String(name))
+            push!(LOAD_PATH, env)
+            push!(DEPOT_PATH, depot)
+            # Julia judges whether it is stale, by all that it depends on; what is stale `require` would precompile.
+            if Base.locate_package(package) === nothing
+                problem = "the startup package is not in $folder"
+            elseif Base.isprecompiled(package)
+                Base.require(package)
+            else
+                problem = "what the startup package was built from was precompiled anew since; `jlsys build --force` builds it again"
+            end
+        catch error
+            problem = string("the startup package does not load: ", first(split(sprint(showerror, error), '\n')))
+        finally
+            # What packages did to the paths when they were loaded stays.
+            for (paths, ours) in ((LOAD_PATH, env), (DEPOT_PATH, depot))
+                at = findlast(isequal(ours), paths)
+                at === nothing || deleteat!(paths, at)
+            end
+        end
+        if problem != "" && basename(@__FILE__) == "start.jl"
+            println(stderr, "jlsys: plain Julia: ", problem)
+        end
+    end
+end

@@ -1,0 +1,235 @@
+//! The startup package on a real Julia: built first and in seconds, used by `run`, noticed by nothing in the session, and given
+//! up when Julia or jlsys finds that it does not fit any more. Julia before 1.9 has none; there these tests see that this is said.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that cannot do its work fails the test"
+)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::{Package, Project, julia_is_since, package};
+use walkdir::WalkDir;
+
+/// What a session can see of how it was started, and whether the startup package is there.
+const SURROUNDINGS: &str = r#"
+println("main ", sort(filter(n -> !(n in (:ans, :include, :eval)), names(Main; all = true, imported = true))))
+println("paths ", LOAD_PATH, " ", DEPOT_PATH)
+println("project ", Base.active_project())
+println("program ", PROGRAM_FILE, " ", ARGS, " ", abspath(PROGRAM_FILE) == @__FILE__)
+println("variables ", sort([k for k in keys(ENV) if startswith(k, "JULIA") || startswith(k, "JLSYS_")]))
+println("child ", readchomp(`$(Base.julia_cmd()) --startup-file=no -e "print(LOAD_PATH, DEPOT_PATH, length(Base.loaded_modules))"`))
+"#;
+
+const IS_LOADED: &str = r#"print(any(id -> id.name == "JlsysStartup", keys(Base.loaded_modules)), ' ', Counts.count_words("a b a")["a"])"#;
+
+fn counts() -> Package {
+    let source = "
+        function count_words(text)
+            counts = Dict{String,Int}()
+            for word in split(text)
+                counts[word] = get(counts, word, 0) + 1
+            end
+            return counts
+        end
+        struct Entry{T}; value::T; end
+        Base.isless(a::Entry, b::Entry) = isless(a.value, b.value)
+        sorted(values) = sort([Entry(v) for v in values])";
+    let tests = "using Counts, Test
+        @test Counts.count_words(\"a b a\")[\"a\"] == 2
+        @test Counts.sorted([3, 1])[1].value == 1";
+    package("Counts", source).tests(tests)
+}
+
+fn project() -> Project {
+    Project::new().stdlib("Random").package(counts()).file("session.jl", SURROUNDINGS)
+}
+
+/// Whether there can be one; says that the test is skipped if not.
+fn is_possible() -> bool {
+    if !julia_is_since(9) {
+        println!("skipped: this Julia has no package images");
+    }
+    julia_is_since(9)
+}
+
+fn quick(project: &Project, args: &[&str], status: i32) -> Value {
+    let args: Vec<&str> = ["build", "--cpu-target", "native", "--quick", "--json"]
+        .into_iter()
+        .chain(args.iter().copied())
+        .collect();
+    project.jlsys(&args).expect_status(status).json()
+}
+
+fn folder(report: &Value) -> PathBuf {
+    report["startup"].as_str().expect("a startup package").into()
+}
+
+fn file_with_ending(folder: &Path, ending: &str) -> PathBuf {
+    let mut files = WalkDir::new(folder).into_iter().map(|file| file.unwrap().into_path());
+    files.find(|file| file.extension().is_some_and(|it| it == ending)).expect("a file with that ending")
+}
+
+/// The session starts as plain Julia would have, with one line that has these words.
+fn expect_plain(project: &Project, words: &str) {
+    project
+        .jlsys(&["run", "--", "-e", &format!("using Counts; {IS_LOADED}")])
+        .expect_status(0)
+        .expect_stdout("false 2")
+        .expect_stderr(words);
+}
+
+#[test]
+fn before_1_9_nothing_is_quick_and_that_is_said() {
+    if julia_is_since(9) {
+        println!("skipped: this Julia has startup packages");
+        return;
+    }
+    let project = project().write();
+    project.jlsys(&["build", "--quick"]).expect_refusal(&["--quick", "needs Julia 1.9", "build without it"]);
+    assert!(!project.cache().join("images").exists(), "something was built");
+}
+
+#[test]
+fn it_is_built_in_seconds_and_the_session_does_not_notice() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    let before = project.jlsys(&["run", "-q", "--", "session.jl", "one", "--two"]).expect_status(0).stdout();
+
+    let report = quick(&project, &[], 0);
+    assert_eq!((&report["tier"], &report["outcome"]), (&"startup".into(), &"built".into()), "{report:#}");
+    assert_eq!(report["image"], Value::Null);
+    assert!(report["statements"]["compiled"].as_u64().unwrap() > 5, "{report:#}");
+    let startup = folder(&report);
+    assert!(startup.join("start.jl").is_file());
+
+    let status = project.jlsys(&["status", "--json"]).expect_status(0).json();
+    assert_eq!((&status["state"], &status["tier"]), (&"ready".into(), &"startup".into()));
+    assert_eq!(status["startup"], report["startup"]);
+    assert_eq!(quick(&project, &[], 0)["outcome"], "hit");
+
+    // The package is loaded before the session's code, which loads nothing by itself.
+    let code = IS_LOADED.replace(
+        "Counts.",
+        "Base.loaded_modules[only(id for id in keys(Base.loaded_modules) if id.name == \"Counts\")].",
+    );
+    let ran = project.jlsys(&["run", "--", "-e", &code]).expect_status(0).expect_stdout("true 2");
+    assert_eq!(ran.stderr(), "");
+    let after = project.jlsys(&["run", "--", "session.jl", "one", "--two"]).expect_status(0);
+    assert_eq!(after.stderr(), "");
+    assert_eq!(after.stdout(), before);
+
+    // What the tests compiled is compiled already.
+    let compiled = |args: &[&str]| {
+        let trace = project.outside("trace.jl");
+        let option = format!("--trace-compile={}", trace.display());
+        let code = "using Counts; Counts.count_words(\"a b a\"); Counts.sorted([3, 1])";
+        let all: Vec<&str> = args.iter().copied().chain([option.as_str(), "-e", code]).collect();
+        project.jlsys(&all).expect_status(0);
+        let text = std::fs::read_to_string(&trace).unwrap_or_default();
+        let _ = std::fs::remove_file(&trace);
+        text.lines().filter(|line| line.contains("Counts")).count()
+    };
+    let image = std::fs::rename(project.cache().join("images"), project.cache().join("aside"));
+    assert!(image.is_ok() && compiled(&["run", "-q", "--"]) > 0);
+    std::fs::rename(project.cache().join("aside"), project.cache().join("images")).unwrap();
+    assert_eq!(compiled(&["run", "--"]), 0);
+
+    // A plain `julia` can use it as well.
+    let argument = project.jlsys(&["path", "--env"]).expect_status(0).stdout();
+    let output = project
+        .command_for(support::julia(), &["--startup-file=no", "--project", argument.trim(), "-e", &code])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "true 2", "{argument}");
+    project.jlsys(&["path"]).expect_refusal(&["startup package", "--env"]);
+
+    let key = report["key"].as_str().unwrap();
+    project.jlsys(&["cache", "verify"]).expect_status(0).expect_stdout("nothing wrong");
+    project.jlsys(&["cache", "show", key]).expect_status(0).expect_stdout("startup");
+}
+
+#[test]
+fn what_does_not_fit_any_more_is_not_used() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    let report = quick(&project, &[], 0);
+    let startup = folder(&report);
+
+    // Another version of a package has another key.
+    let manifest = std::fs::read_to_string(project.path("Manifest.toml")).unwrap();
+    project.edit("Manifest.toml", |text| text.replace("1.0.0", "1.0.1"));
+    project.jlsys(&["status"]).expect_status(1).expect_stdout("Counts 1.0.0 → 1.0.1");
+    expect_plain(&project, "Counts 1.0.0 → 1.0.1");
+    std::fs::write(project.path("Manifest.toml"), &manifest).unwrap();
+    project.jlsys(&["status"]).expect_status(0);
+
+    // Julia judges by itself: a package that was precompiled anew is another one. Nothing is precompiled at start.
+    let caches = project.depot().join("compiled");
+    std::fs::remove_dir_all(&caches).unwrap();
+    let quiet = project.jlsys(&["run", "-q", "--", "-e", "print(1)"]).expect_status(0);
+    assert_eq!((quiet.stdout().as_str(), quiet.stderr().as_str()), ("1", ""));
+    assert!(!caches.exists(), "something was precompiled");
+    expect_plain(&project, "precompiled anew");
+
+    // Its files are looked at before Julia starts.
+    let image = file_with_ending(&startup, "so");
+    let whole = std::fs::read(&image).unwrap();
+    std::fs::write(&image, &whole[..whole.len() / 2]).unwrap();
+    expect_plain(&project, "is not the file that was built");
+    project.jlsys(&["cache", "verify"]).expect_status(1).expect_stdout("bytes instead of");
+    std::fs::remove_file(&image).unwrap();
+    expect_plain(&project, "cannot be read");
+    std::fs::remove_dir_all(project.cache().join("startup")).unwrap();
+    expect_plain(&project, "jlsys build");
+    assert_eq!(quick(&project, &[], 0)["outcome"], "built");
+    project.jlsys(&["run", "--", "-e", &format!("using Counts; {IS_LOADED}")]).expect_stdout("true 2");
+}
+
+#[test]
+fn an_image_that_cannot_be_built_leaves_it() {
+    if !is_possible() {
+        return;
+    }
+    let shim = support::shim::Shim::new("kill -SEGV $$");
+    let report = shim.build(&[], 0);
+    assert_eq!((&report["tier"], &report["outcome"]), (&"startup".into(), &"built".into()), "{report:#}");
+    assert!(report["warnings"].to_string().contains("SIGSEGV"), "{report:#}");
+    assert!(report.get("image_pending").is_none());
+    let attempts = shim.attempts().len();
+    assert!(attempts > 0);
+    shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+    // It is not tried again before somebody asks for it.
+    assert_eq!(shim.build(&[], 0)["outcome"], "hit");
+    assert_eq!(shim.attempts().len(), attempts);
+    shim.build(&["--strict"], 2);
+    shim.expect_nothing_left();
+}
+
+#[test]
+fn the_image_follows_and_takes_its_place() {
+    if !is_possible() {
+        return;
+    }
+    // The shim writes in the place of the image; at that time the startup package is in use.
+    let shim =
+        support::shim::Shim::new("ls $JLSYS_CACHE_DIR/images/*/startup/start.jl >>$JLSYS_CACHE_DIR/seen");
+    let report = shim.build(&["--quick"], 0);
+    assert_eq!((&report["tier"], &report["image_pending"]), (&"startup".into(), &true.into()), "{report:#}");
+    assert!(shim.attempts().is_empty());
+    let report = shim.build(&[], 0);
+    assert_eq!((&report["tier"], &report["startup"]), (&"full".into(), &Value::Null), "{report:#}");
+    let seen = std::fs::read_to_string(shim.project.cache().join("seen")).unwrap();
+    assert_eq!(seen.lines().count(), 1, "{seen}");
+    assert_eq!(shim.build(&["--quick"], 0)["outcome"], "hit");
+    shim.project.jlsys(&["cache", "verify"]).expect_status(0);
+    shim.project.jlsys(&["cache", "gc", "--dry-run"]).expect_status(0);
+}
