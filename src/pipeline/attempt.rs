@@ -238,6 +238,9 @@ fn too_much(finished: &Finished, stage: &Stage, log: &Path) -> Option<String> {
         Ending::Killed(signal) if signal == Signal::SIGKILL as i32 => {
             memory("was killed, most likely for want of memory,")
         }
+        ending @ Ending::Killed(_) if ending.is_for_want_of_memory(log) => {
+            memory(&format!("{ending}, most likely for want of memory,"))
+        }
         ending if ending.is_for_want_of_memory(log) => memory("ran out of memory"),
         Ending::TimedOut => Some(format!("Julia took more than {:.0} s while {stage}", finished.seconds)),
         _ => None,

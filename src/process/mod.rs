@@ -136,6 +136,8 @@ impl Ending {
             // also wants less).
             Self::Killed(signal) if signal == Signal::SIGKILL as i32 => true,
             Self::Exited(0) | Self::TimedOut | Self::Interrupted => false,
+            // Where the address space is limited, an allocation that fails often ends Julia or LLVM without a word.
+            Self::Killed(_) if address_space_is_limited() => true,
             Self::Exited(_) | Self::Killed(_) => log::says_out_of_memory(log),
         }
     }
@@ -144,6 +146,12 @@ impl Ending {
     pub fn is_success(self) -> bool {
         self == Self::Exited(0)
     }
+}
+
+/// Whether `ulimit -v`, or who started jlsys, limits what a process may map.
+fn address_space_is_limited() -> bool {
+    use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+    getrlimit(Resource::RLIMIT_AS).is_ok_and(|(soft, _)| soft != RLIM_INFINITY)
 }
 
 impl std::fmt::Display for Ending {
