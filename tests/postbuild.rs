@@ -119,6 +119,19 @@ fn a_second_run_finds_the_image_and_the_kernel() {
 }
 
 #[test]
+fn quick_builds_an_image_where_julia_has_nothing_quicker() {
+    let shim = Shim::new("");
+    let ran = binder(&shim).jlsys(&["postbuild", "--quick"]).expect_status(0);
+    if !support::julia_is_since(9) {
+        let ran = ran.expect_stderr("`--quick` needs Julia 1.9 or later");
+        assert!(ran.stderr().contains("the image is in place"), "{}", ran.stderr());
+        assert_eq!(shim.attempts().len(), 1);
+    } else {
+        assert_eq!(shim.attempts().len(), 0, "{}", ran.stderr());
+    }
+}
+
+#[test]
 fn without_ijulia_it_says_so_and_goes_on() {
     let shim = Shim::new("");
     let binder = binder(&shim);
