@@ -84,6 +84,13 @@ pub enum Unusable {
     OtherFormat(PathBuf),
 }
 
+impl EntryHeader {
+    /// The folder of the project that it was built for first: it says as much as the project file, and is shorter.
+    pub fn project_dir(&self) -> &Path {
+        self.project.parent().unwrap_or(&self.project)
+    }
+}
+
 impl std::fmt::Display for Unusable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

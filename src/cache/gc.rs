@@ -100,8 +100,9 @@ impl Cache {
 
     /// Removes the entries that are to go. What cannot be removed is among those that stay, afterwards.
     pub fn collect(&self, collection: &mut Collection) {
+        let mapped = MappedFiles::detect();
         for over in std::mem::take(&mut collection.going) {
-            match self.remove(&over.entry.header.key, false) {
+            match self.remove_unless(&over.entry.header.key, &mapped) {
                 Ok(()) => collection.going.push(over),
                 Err(error) => {
                     collection.staying.push(Over { entry: over.entry, reason: error.to_string() });
@@ -112,13 +113,17 @@ impl Cache {
 
     /// Removes an entry of the user's own that is not being built, and that no running process has mapped unless `force`.
     pub fn remove(&self, key: &Key, force: bool) -> Result<(), CacheError> {
+        let mapped = if force { MappedFiles::default() } else { MappedFiles::detect() };
+        self.remove_unless(key, &mapped)
+    }
+
+    fn remove_unless(&self, key: &Key, mapped: &MappedFiles) -> Result<(), CacheError> {
         let folder = self.entry_folder(key);
         if !folder.exists() {
             return Err(CacheError::NotOwn { key: key.short() });
         }
-        if !force
-            && let Ok(entry) = Entry::read(folder.clone(), Trust::OWN)
-            && is_mapped(&entry, &MappedFiles::detect())
+        if let Ok(entry) = Entry::read(folder.clone(), Trust::OWN)
+            && is_mapped(&entry, mapped)
         {
             return Err(CacheError::Mapped { key: key.short() });
         }

@@ -72,7 +72,7 @@ pub(super) fn execute(args: &GcArgs) -> Result<Exit, Error> {
 fn text(collection: &Collection, bytes: u64, dry_run: bool) -> String {
     let line = |what: &str, over: &Over| {
         let header = &over.entry.header;
-        let project = header.project.parent().unwrap_or(&header.project).display();
+        let project = header.project_dir().display();
         format!(
             "{what} {} of {project} ({}): {}\n",
             header.key.short(),

@@ -109,11 +109,9 @@ fn table(entries: &[ListedEntry]) -> String {
         .set_header(["KEY", "PROJECT", "JULIA", "TIER", "PACKAGES", "SIZE", "BUILT", "USED"]);
     for listed in entries {
         let header = &listed.entry.header;
-        // A project file's folder says as much and is shorter.
-        let project = header.project.parent().unwrap_or(&header.project);
         table.add_row([
             header.key.short(),
-            project.display().to_string(),
+            header.project_dir().display().to_string(),
             header.julia.clone(),
             header.tier.to_string(),
             header.packages.to_string(),

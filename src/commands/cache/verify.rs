@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cache::{Cache, Entry, Lookup};
+use crate::cache::{Cache, Entry, Listing, Lookup};
 use crate::cli::VerifyArgs;
 use crate::commands::{print, print_json};
 use crate::error::{Error, Exit};
@@ -53,7 +53,7 @@ pub(super) fn execute(args: &VerifyArgs) -> Result<Exit, Error> {
     let progress = Progress::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
     let listing = cache.list();
     let mut checked = Vec::new();
-    for key in keys(&cache, args)? {
+    for key in keys(&cache, &listing, args)? {
         let phase = progress.phase(format!("checking {}", key.short()));
         checked.push(check(&cache, &key, args)?);
         phase.done(
@@ -78,9 +78,9 @@ pub(super) fn execute(args: &VerifyArgs) -> Result<Exit, Error> {
     Ok(if all_sound { Exit::Ok } else { Exit::Refused })
 }
 
-fn keys(cache: &Cache, args: &VerifyArgs) -> Result<Vec<Key>, Error> {
+fn keys(cache: &Cache, listing: &Listing, args: &VerifyArgs) -> Result<Vec<Key>, Error> {
     if args.keys.is_empty() {
-        let mut keys: Vec<Key> = cache.list().entries.iter().map(|listed| listed.entry.header.key).collect();
+        let mut keys: Vec<Key> = listing.entries.iter().map(|listed| listed.entry.header.key).collect();
         keys.sort();
         keys.dedup();
         return Ok(keys);
