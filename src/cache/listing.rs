@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Cache, Entry, IMAGES, Place, Unusable};
+use super::{Cache, Entry, IMAGES, Place, Unusable, folders_in};
 use crate::key::Key;
 
 /// Everything in `images/`.
@@ -75,7 +75,7 @@ impl Cache {
     pub fn list(&self) -> Listing {
         let mut listing = Listing::default();
         for place in self.places() {
-            for folder in place.folders(IMAGES) {
+            for folder in folders_in(&place.root.join(IMAGES)) {
                 listing.add(folder, place);
             }
         }
@@ -92,7 +92,7 @@ impl Cache {
         for (folder, found) in [(IMAGES, Lookup::Entry as fn(Key) -> Lookup), ("failures", Lookup::Failure)] {
             let mut keys: Vec<Key> = self
                 .places()
-                .flat_map(|place| place.folders(folder))
+                .flat_map(|place| folders_in(&place.root.join(folder)))
                 .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
                 .filter(|key: &Key| key.to_string().starts_with(&prefix.to_ascii_lowercase()))
                 .collect();
@@ -132,13 +132,5 @@ impl Listing {
             // Removed since the folder was read.
             Err(Unusable::Missing) => {}
         }
-    }
-}
-
-impl Place<'_> {
-    /// The folders in one of the cache's folders.
-    fn folders(self, name: &str) -> impl Iterator<Item = PathBuf> + use<> {
-        let entries = std::fs::read_dir(self.root.join(name)).into_iter().flatten().flatten();
-        entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
     }
 }

@@ -210,6 +210,12 @@ fn create_private(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
+/// The folders in a folder; none where it is not there.
+fn folders_in(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
+}
+
 /// The file name for what is known about something with a long or unsafe name of its own, such as a path.
 fn file_name_for(subject: impl AsRef<[u8]>) -> String {
     let digits = Sha256Digest::of(subject).to_string();

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use walkdir::WalkDir;
 
 use super::contents::{self, Contents, FileRecord};
-use super::{Cache, IMAGES, read_json, staging, write_atomically};
+use super::{Cache, IMAGES, folders_in, read_json, staging, write_atomically};
 use crate::file::Sha256Digest;
 
 impl Cache {
@@ -18,14 +18,9 @@ impl Cache {
         let before = size_of(&tmp);
         staging::sweep(&tmp);
         let swept = before.saturating_sub(size_of(&tmp));
-        let entries = [IMAGES, "failures"].map(|name| folders_in(&self.folder(name)));
-        swept + entries.iter().flatten().map(|entry| shorten_logs(entry, log_limit)).sum::<u64>()
+        let entries = [IMAGES, "failures"].into_iter().flat_map(|name| folders_in(&self.folder(name)));
+        swept + entries.map(|entry| shorten_logs(&entry, log_limit)).sum::<u64>()
     }
-}
-
-fn folders_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
 /// Shortens an entry's logs, and the list of its files accordingly. A log that cannot be shortened stays as it is.
