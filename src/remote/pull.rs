@@ -109,9 +109,6 @@ impl Puller<'_> {
         }
         let transfer = started.elapsed();
         let Receiving { download, mut staging, received, .. } = receiving;
-        for file in &manifest.files {
-            staging.know(&file.name, file.sha256);
-        }
         let received_bytes = received.into_inner();
         phase.done(&format!(
             "{} received for {}, signed by {}",
@@ -121,7 +118,15 @@ impl Puller<'_> {
         ));
 
         let phase = self.progress.phase("trying the image in a fresh Julia");
-        if !sysimage::starts(self.julia, &staging.image()).await {
+        // Each piece was found to be what was signed, so Julia need not wait until the whole is on the disk and read again.
+        let (entry, image) = (staging.entry(), staging.image());
+        let (settled, starts) =
+            tokio::join!(self.settle(&entry, &manifest.files), sysimage::starts(self.julia, &image));
+        settled?;
+        for file in &manifest.files {
+            staging.know(&file.name, file.sha256);
+        }
+        if !starts {
             // What arrived is right, so it would not start the next time either.
             let _ = download.finish();
             return Err(RemoteError::DoesNotStart { remote, key });
@@ -138,6 +143,33 @@ impl Puller<'_> {
         // What is left of it the sweep finds.
         let _ = download.finish();
         Ok(Pulled { report, bytes: size, received_bytes, transfer })
+    }
+
+    /// Brings what arrived to the disk, and compares each whole file with what was signed: pieces could be in a wrong order.
+    async fn settle(&self, entry: &Path, files: &[ManifestFile]) -> Result<(), RemoteError> {
+        for described in files {
+            let path = entry.join(&described.name);
+            let whole = path.clone();
+            let found = tokio::task::spawn_blocking(move || {
+                let digest = Sha256Digest::of_file(&whole)?;
+                File::open(&whole)?.sync_all()?;
+                Ok(digest)
+            });
+            let found = found
+                .await
+                .map_err(std::io::Error::other)
+                .and_then(|digest| digest)
+                .map_err(|source| CacheError::Write { path, source })?;
+            if found != described.sha256 {
+                return Err(RemoteError::File {
+                    remote: self.store.name().to_owned(),
+                    name: described.name.clone(),
+                    found,
+                    expected: described.sha256,
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -168,23 +200,8 @@ impl Receiving<'_> {
         stream::iter(offsets)
             .map(|(offset, piece)| self.piece(piece, Arc::clone(&file), offset, &path))
             .buffer_unordered(TRANSFERS)
-            .try_collect::<()>()
-            .await?;
-        let whole = path.clone();
-        let found = tokio::task::spawn_blocking(move || Sha256Digest::of_file(&whole))
+            .try_collect()
             .await
-            .map_err(std::io::Error::other)
-            .and_then(|digest| digest)
-            .map_err(write_failed)?;
-        if found != described.sha256 {
-            return Err(RemoteError::File {
-                remote: self.puller.store.name().to_owned(),
-                name: described.name.clone(),
-                found,
-                expected: described.sha256,
-            });
-        }
-        Ok(())
     }
 
     async fn piece(
