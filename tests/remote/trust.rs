@@ -177,12 +177,14 @@ fn an_image_for_another_julia_or_another_cpu() {
 fn an_image_that_does_not_start_here() {
     // Signed, whole, and for this Julia; but no image. As one for other CPUs it is not kept.
     let remote = copy_of_remote();
-    change(remote.path(), |manifest| {
+    let key = resigned(remote.path(), |manifest| {
+        manifest["inputs"]["cpu_target"] = json!("generic");
+        manifest["inputs"]["host_cpu"] = json!(null);
         let statements = manifest["files"][1].clone();
         manifest["files"] = json!([statements]);
         manifest["files"][0]["name"] = json!("sys.so");
     });
-    expect_refused(remote.path(), &[], &["does not start"]);
+    expect_refused(remote.path(), &["--key", &key], &["does not start"]);
 }
 
 #[test]
