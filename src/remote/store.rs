@@ -122,7 +122,7 @@ impl Store {
             let bytes = found.bytes().await.map_err(self.fail(format!("read '{object}'")))?;
             return Ok(bytes.into());
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(found.meta.size).unwrap_or_default());
         let mut parts = found.into_stream();
         while let Some(part) = parts.next().await {
             bytes.extend_from_slice(&part.map_err(self.fail(format!("read '{object}'")))?);
