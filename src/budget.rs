@@ -17,6 +17,11 @@ impl Budget {
         Self { started: Instant::now(), total }
     }
 
+    /// When it began to run, with the build.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
     /// All of it.
     pub fn total(&self) -> Option<Duration> {
         self.total

@@ -422,8 +422,16 @@ impl<'a> Build<'a> {
         self.report.warnings.extend(warnings);
     }
 
+    /// Notes a phase that has just ended.
     fn note_phase(&mut self, name: &str, elapsed: Duration) {
-        self.report.phases.push(PhaseReport { name: name.to_owned(), seconds: elapsed.as_secs_f64() });
+        let phase = self.ended(name, elapsed);
+        self.report.phases.push(phase);
+    }
+
+    /// The report of a phase that has just ended.
+    fn ended(&self, name: &str, elapsed: Duration) -> PhaseReport {
+        let started = self.budget.started().elapsed().saturating_sub(elapsed).as_secs_f64();
+        PhaseReport { name: name.to_owned(), started: Some(started), seconds: elapsed.as_secs_f64() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -182,8 +183,14 @@ pub struct WorkloadReport {
     pub kind: Kind,
     /// How it went.
     pub outcome: Outcome,
+    /// When it started, in seconds from the build's start; absent when it was not run.
+    #[serde(default)]
+    pub started: Option<f64>,
     /// How long it took.
     pub seconds: f64,
+    /// How many seconds of that went into compiling, over all threads, where that is known.
+    #[serde(default)]
+    pub compile_seconds: Option<f64>,
     /// The lines that it traced.
     pub statements: u64,
     /// What it printed, where that was kept.
@@ -194,13 +201,15 @@ pub struct WorkloadReport {
 }
 
 impl WorkloadReport {
-    /// The report of a workload that traced `statements` lines.
-    pub fn new(ran: &Ran, statements: u64) -> Self {
+    /// The report of a workload that traced `statements` lines, in a build that began at `start`.
+    pub fn new(ran: &Ran, statements: u64, start: Instant) -> Self {
         Self {
             name: ran.name.clone(),
             kind: ran.kind,
             outcome: ran.outcome,
+            started: ran.started.map(|started| started.saturating_duration_since(start).as_secs_f64()),
             seconds: ran.seconds,
+            compile_seconds: ran.compile_seconds,
             statements,
             log: Some(ran.log.clone()),
             note: ran.note.clone(),
@@ -213,6 +222,9 @@ impl WorkloadReport {
 pub struct PhaseReport {
     /// The phase.
     pub name: String,
+    /// When it started, in seconds from the build's start; absent in reports from before this was noted.
+    #[serde(default)]
+    pub started: Option<f64>,
     /// Wall-clock time.
     pub seconds: f64,
 }

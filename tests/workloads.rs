@@ -20,10 +20,14 @@ fn trace(project: &Project) -> Value {
     project.jlsys(&["trace", "--json"]).expect_status(0).json()
 }
 
-fn outcome<'a>(report: &'a Value, name: &str) -> &'a str {
+fn workload<'a>(report: &'a Value, name: &str) -> &'a Value {
     let workloads = report["workloads"].as_array().unwrap();
     let workload = workloads.iter().find(|workload| workload["name"] == name);
-    workload.unwrap_or_else(|| panic!("{name} is not in {report}"))["outcome"].as_str().unwrap()
+    workload.unwrap_or_else(|| panic!("{name} is not in {report}"))
+}
+
+fn outcome<'a>(report: &'a Value, name: &str) -> &'a str {
+    workload(report, name)["outcome"].as_str().unwrap()
 }
 
 #[track_caller]
@@ -72,6 +76,18 @@ fn suites_that_fail_crash_and_exit_leave_their_traces() {
     for name in ["Wanders", "Closes"] {
         expect_partial_trace(&report, name);
     }
+    // A process that is killed says nothing any more; before 1.8 none can.
+    let is_counted = support::julia_is_since(8);
+    for (name, is_known) in [("Fine", is_counted), ("Exits", is_counted), ("Segfault", false)] {
+        let workload = workload(&report, name);
+        let compiling = workload["compile_seconds"].as_f64();
+        assert_eq!(compiling.is_some(), is_known, "{name}: {workload:#}");
+        let most = workload["seconds"].as_f64().unwrap();
+        assert!(compiling.is_none_or(|seconds| 0.0 < seconds && seconds < most), "{name}: {workload:#}");
+        assert!(workload["started"].as_f64().unwrap() > 0.0, "{workload:#}");
+    }
+    let statements = report["statements"]["dropped"].as_object().unwrap();
+    assert!(!statements.is_empty() && !report.to_string().contains("JlsysCompiling"), "{report:#}");
 }
 
 #[test]

@@ -2,13 +2,16 @@
 
 use std::fmt::Write;
 
+use comfy_table::{CellAlignment, Table, presets};
+
 use crate::cli::TraceArgs;
 use crate::error::{Error, Exit};
-use crate::pipeline::{self, BuildOptions};
+use crate::julia::JuliaInstall;
+use crate::pipeline::{self, BuildOptions, count};
 use crate::prepare::Prepared;
 use crate::process;
 use crate::progress::Progress;
-use crate::report::StatementCounts;
+use crate::report::{TraceReport, WorkloadReport};
 
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.work.request())?;
@@ -23,13 +26,27 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     if args.json {
         super::print_json(&report)?;
     } else {
-        super::print(&table(&report.statements))?;
+        super::print(&text(&report, &prepared.julia))?;
     }
     Ok(Exit::Ok)
 }
 
-fn table(statements: &StatementCounts) -> String {
-    let mut text = format!("{} lines traced, {} statements to replay\n", statements.traced, statements.kept);
+fn text(report: &TraceReport, julia: &JuliaInstall) -> String {
+    let statements = &report.statements;
+    let mut text = table(&report.workloads);
+    if !julia.differences().counts_compiling() {
+        let _ = writeln!(
+            text,
+            "how long compiling takes is not known on Julia {}: 1.8 and later count it",
+            julia.facts.version
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\n{} traced, {} to replay",
+        count(statements.traced, "line"),
+        count(statements.kept, "statement")
+    );
     let mut section = |title: &str, counts: Vec<(&String, &u64)>| {
         let mut counts = counts;
         counts.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
@@ -43,4 +60,29 @@ fn table(statements: &StatementCounts) -> String {
     section("by package", statements.by_package.iter().collect());
     section("not to be replayed", statements.dropped.iter().collect());
     text
+}
+
+/// The columns with numbers.
+const NUMBERS: &[usize] = &[2, 3, 4];
+
+/// What each workload took, and how much of that was compiling.
+fn table(workloads: &[WorkloadReport]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["WORKLOAD", "OUTCOME", "SECONDS", "COMPILING", "LINES"]);
+    for workload in workloads {
+        table.add_row([
+            workload.kind.of(&workload.name),
+            workload.outcome.to_string(),
+            format!("{:.1}", workload.seconds),
+            workload.compile_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")),
+            workload.statements.to_string(),
+        ]);
+    }
+    for (number, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if NUMBERS.contains(&number) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt() + "\n"
 }

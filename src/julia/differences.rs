@@ -86,6 +86,13 @@ impl Differences {
         arguments
     }
 
+    /// Whether a process can count how long it compiles while others in it do so too (1.8,
+    /// <https://github.com/JuliaLang/julia/pull/43770>). In 1.6 and 1.7 the first `@time` that ends switches the count off for
+    /// everybody; before, there is none.
+    pub fn counts_compiling(self) -> bool {
+        self.since(8)
+    }
+
     /// Arguments for the Julia that `Pkg.test` starts. It asks for `--check-bounds=yes` by default, which from 1.9 on
     /// makes every package precompile once more for the tests alone; what is traced is the same without.
     pub fn test_arguments(self) -> Vec<&'static str> {
@@ -124,6 +131,7 @@ mod tests {
             assert_eq!(of(new).object_name(), "image-o.a", "{new}");
             assert!(of(new).has_startup_package(), "{new}");
         }
+        assert!(!of("1.7.3").counts_compiling() && of("1.8.0").counts_compiling());
         assert!(!of("1.5.3").precompiles_in_parallel() && of("1.6.0").precompiles_in_parallel());
         assert!(!of("1.9.4").has_image_threads() && of("1.10.0").has_image_threads());
     }

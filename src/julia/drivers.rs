@@ -27,6 +27,8 @@ macro_rules! drivers {
 }
 
 drivers! {
+    /// Adds up how long a traced process compiles.
+    COMPILING = "compiling.jl";
     /// Loads packages one by one and says which load.
     LOAD = "load.jl";
     /// Runs a notebook's cells as a kernel does.

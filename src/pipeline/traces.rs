@@ -48,7 +48,7 @@ impl Build<'_> {
         }
         let failed = loaded.failed.len();
         let result = if failed == 0 { String::new() } else { format!("{failed} failed") };
-        let mut phases = vec![("load", phase.done(&result))];
+        let mut phases = vec![self.ended("load", phase.done(&result))];
 
         let others: Vec<_> =
             plan.workloads.iter().filter(|w| w.kind() != workload::Kind::Load).cloned().collect();
@@ -67,14 +67,12 @@ impl Build<'_> {
                 self.progress.say(&format!("  {}", describe(ran)));
             };
             ran = runner.run(&others, on_start, on_end).await?;
-            phases.push(("workloads", phase.done("")));
+            phases.push(self.ended("workloads", phase.done("")));
         }
         if plan.workloads.contains(&workload::Workload::Load) {
             ran.insert(0, loaded.ran);
         }
-        for (name, elapsed) in phases {
-            self.note_phase(name, elapsed);
-        }
+        self.report.phases.extend(phases);
         let cut_short = ran.iter().filter(|ran| ran.cut_short).map(|ran| ran.kind.of(&ran.name));
         let cut_short: Vec<String> = cut_short.collect();
         if !cut_short.is_empty() {
@@ -121,7 +119,7 @@ impl Build<'_> {
                 Ok(trace) => collector.read(BufReader::new(trace)).map_err(Error::file(&ran.trace))?.lines,
                 Err(_) => 0,
             };
-            self.report.workloads.push(WorkloadReport::new(ran, lines));
+            self.report.workloads.push(WorkloadReport::new(ran, lines, self.budget.started()));
         }
         let totals = collector.finish().map_err(Error::file(&path))?;
         let counts = &totals.counts;

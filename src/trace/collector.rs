@@ -20,6 +20,11 @@ pub struct Collector<W> {
     totals: Totals,
 }
 
+/// What jlsys's own drivers compile while they watch: not the watched code's, so it does not count.
+fn is_ours(line: &str) -> bool {
+    ["JlsysCompiling.", "JlsysNotebook."].iter().any(|module| line.contains(module))
+}
+
 /// What became of one trace's lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TraceCounts {
@@ -65,7 +70,7 @@ impl<W: Write> Collector<W> {
         let mut lines = Lines::new(trace);
         while let Some(line) = lines.next()? {
             let parsed = match line {
-                Line::Text(text) if text.trim().is_empty() => continue,
+                Line::Text(text) if text.trim().is_empty() || is_ours(text) => continue,
                 Line::Text(text) => Statement::parse(text, &self.modules),
                 Line::Garbage => Err(DropReason::Unreadable),
             };

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Instant;
 
-use super::{Kind, Outcome, Ran, Runner};
+use super::{Kind, Outcome, Ran, Runner, compiling};
 use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, PackageResults, write_packages};
 use crate::plan::Plan;
@@ -47,7 +48,9 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         name: "load".to_owned(),
         kind: Kind::Load,
         outcome: Outcome::Ok,
+        started: Some(Instant::now()),
         seconds: 0.0,
+        compile_seconds: Some(0.0),
         peak_memory_bytes: 0,
         cut_short: false,
         ran_out_of_memory: false,
@@ -69,6 +72,8 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         ran.outcome = finished.ending.into();
         ran.ran_out_of_memory |= finished.ending.is_for_want_of_memory(&log);
         ran.seconds += finished.seconds;
+        let compiling = compiling::take(&trace);
+        ran.compile_seconds = ran.compile_seconds.zip(compiling).map(|(before, now)| before + now);
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
         if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
             ran.cut_short = true;

@@ -1,6 +1,7 @@
 //! Code that is run to see what gets compiled.
 
 mod capacity;
+mod compiling;
 mod load;
 mod notebook;
 mod notebook_files;

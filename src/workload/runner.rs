@@ -1,12 +1,14 @@
 //! Running workloads, several at once.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::compiling;
 use super::{Kind, Notebook, Script, TestSuite, Workload};
 use crate::julia::{Driver, JuliaInstall};
 use crate::process::{self, Command, Ending, Finished, ProcessError};
@@ -59,8 +61,13 @@ pub struct Ran {
     pub kind: Kind,
     /// How it went.
     pub outcome: Outcome,
+    /// When it was started; `None` when it was not.
+    pub started: Option<Instant>,
     /// Wall-clock time.
     pub seconds: f64,
+    /// How much of it went into compiling, over all threads. `None` when that is not known: this Julia does not count it, or the
+    /// process did not end by itself.
+    pub compile_seconds: Option<f64>,
     /// Peak memory of its largest process, in bytes.
     pub peak_memory_bytes: u64,
     /// Whether the build's time budget ended it, before its own limit did.
@@ -149,7 +156,9 @@ impl Runner<'_> {
             name,
             kind,
             outcome,
+            started: None,
             seconds: 0.0,
+            compile_seconds: None,
             peak_memory_bytes: 0,
             cut_short: true,
             ran_out_of_memory: false,
@@ -169,6 +178,7 @@ impl Runner<'_> {
     }
 
     async fn run_one(&self, workload: &Workload, limit: Duration) -> Result<Ran, ProcessError> {
+        let started = Some(Instant::now());
         let name = workload.name();
         let (trace, log) = self.files(workload);
         // Test suites write temporary files; those of one that is ended early go with the folder.
@@ -205,7 +215,9 @@ impl Runner<'_> {
             name,
             kind: workload.kind(),
             outcome,
+            started,
             seconds,
+            compile_seconds: compiling::take(&trace),
             peak_memory_bytes,
             cut_short: outcome == Outcome::Timeout && limit < self.time_limit,
             ran_out_of_memory: ending.is_for_want_of_memory(&log),
@@ -230,6 +242,7 @@ impl Runner<'_> {
             .arg(&suite.package)
             .arg(trace)
             .args(self.julia.differences().test_arguments())
+            .args(self.counting())
             .envs(self.julia.differences().pkg_variables());
         let finished = process::run(&prepare(in_sandbox), Some(limit), log).await?;
         let was_made = trace.metadata().is_ok_and(|metadata| metadata.len() > 0);
@@ -263,7 +276,15 @@ impl Runner<'_> {
 
     /// A Julia in the project that traces what it compiles.
     pub(super) fn traced(&self, trace: &Path) -> Command {
-        self.julia.command(self.project_file).option("--trace-compile=", trace)
+        self.julia.command(self.project_file).option("--trace-compile=", trace).args(self.counting())
+    }
+
+    /// Arguments that have a process count how long it compiles, where it can.
+    fn counting(&self) -> Vec<OsString> {
+        match self.julia.differences().counts_compiling() {
+            true => vec!["-L".into(), Driver::COMPILING.path_in(self.drivers).into()],
+            false => Vec::new(),
+        }
     }
 }
 

@@ -1,0 +1,31 @@
+# Adds up how long a process compiles, and notes it when the process ends.
+#
+#     julia --trace-compile=TRACE -L julia/compiling.jl …
+#
+# When the process exits, in whatever way lets Julia's exit hooks run, `TRACE.compiling` is written: the nanoseconds that type
+# inference and code generation took since here, in all threads. For Julia 1.8 and later, where any number of users can
+# have the count switched on at once (`jl_cumulative_compile_timing_enable`, src/threading.c); `@time` is one of them.
+#
+# The code that is watched must not notice. Nothing is bound in Main: the module is where packages are that were
+# not precompiled. It is compiled before the count begins, and its one statement in the trace is known by the module's name.
+
+Core.eval(Base.__toplevel__, :(module JlsysCompiling
+
+function note()
+    nanoseconds = ccall(:jl_cumulative_compile_time_ns, UInt64, ())
+    trace = Base.JLOptions().trace_compile
+    trace == C_NULL && return
+    # What the disk does not take is not known.
+    try
+        write(string(unsafe_string(trace), ".compiling"), string(nanoseconds))
+    catch
+    end
+    return
+end
+
+precompile(note, ())
+# Hooks run in the opposite order: what the code registers itself comes before this and is counted.
+atexit(note)
+ccall(:jl_cumulative_compile_timing_enable, Cvoid, ())
+
+end))
