@@ -4,12 +4,12 @@
 #
 # When the process exits, in whatever way lets Julia's exit hooks run, `TRACE.compiling` is written: the nanoseconds that type
 # inference and code generation took since here, in all threads. For Julia 1.8 and later, where any number of users can
-# have the count switched on at once (`jl_cumulative_compile_timing_enable`, src/threading.c); `@time` is one of them.
+# have the count switched on at once (`cumulative_compile_timing`, base/timing.jl); `@time` is one of them. Elsewhere it does nothing.
 #
 # The code that is watched must not notice. Nothing is bound in Main: the module is where packages are that were
 # not precompiled. It is compiled before the count begins, and its one statement in the trace is known by the module's name.
 
-Core.eval(Base.__toplevel__, :(module JlsysCompiling
+isdefined(Base, :cumulative_compile_timing) && Core.eval(Base.__toplevel__, :(module JlsysCompiling
 
 function note()
     nanoseconds = ccall(:jl_cumulative_compile_time_ns, UInt64, ())

@@ -45,6 +45,8 @@ pub enum Command {
     Trace(TraceArgs),
     /// In Binder's postBuild: build the repository's sysimage, and never fail
     Postbuild(PostbuildArgs),
+    /// Check what a build needs, say what is missing, and whether an image is worth it
+    Doctor(DoctorArgs),
     /// Write jlsys.toml, and with --binder postBuild, into a repository
     Init(InitArgs),
     /// See, check and bound what is cached
@@ -197,6 +199,18 @@ pub struct TraceArgs {
     pub json: bool,
 }
 
+/// `jlsys doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `jlsys postbuild`.
 #[derive(Debug, Args)]
 pub struct PostbuildArgs {
@@ -260,6 +274,13 @@ impl WorkArgs {
 }
 
 impl StatusArgs {
+    /// Which project is meant, and with which flags.
+    pub fn request(&self) -> Request {
+        self.target.request(self.plan.overrides(), true)
+    }
+}
+
+impl DoctorArgs {
     /// Which project is meant, and with which flags.
     pub fn request(&self) -> Request {
         self.target.request(self.plan.overrides(), true)

@@ -151,10 +151,12 @@ pub async fn trace(
     if let Some(output) = output {
         std::fs::copy(&statements.path, output).map_err(Error::file(output))?;
     }
-    let Report { statements, mut workloads, phases, warnings, .. } = build.report;
+    let Report { project, julia, statements, mut workloads, phases, warnings, .. } = build.report;
     // The logs go with the folder.
     workloads.iter_mut().for_each(|workload| workload.log = None);
-    Ok(TraceReport { schema: SCHEMA, statements, workloads, phases, warnings })
+    let report = TraceReport { schema: SCHEMA, project, julia, statements, workloads, phases, warnings };
+    prepared.cache.keep_measured(&prepared.environment.project_file, &report);
+    Ok(report)
 }
 
 /// The report of an earlier build that settles this one.

@@ -112,6 +112,10 @@ pub struct Origin {
 pub struct TraceReport {
     /// [`SCHEMA`].
     pub schema: u32,
+    /// The project file.
+    pub project: PathBuf,
+    /// The Julia that the workloads ran with.
+    pub julia: JuliaReport,
     /// What became of the lines that were traced.
     pub statements: StatementCounts,
     /// What each workload did.

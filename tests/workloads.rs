@@ -86,8 +86,6 @@ fn suites_that_fail_crash_and_exit_leave_their_traces() {
         assert!(compiling.is_none_or(|seconds| 0.0 < seconds && seconds < most), "{name}: {workload:#}");
         assert!(workload["started"].as_f64().unwrap() > 0.0, "{workload:#}");
     }
-    let statements = report["statements"]["dropped"].as_object().unwrap();
-    assert!(!statements.is_empty() && !report.to_string().contains("JlsysCompiling"), "{report:#}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::listing::Damaged;
 use super::mapped::MappedFiles;
 use super::trust::Trust;
-use super::{Cache, CacheError, Entry, ListedEntry, read_json, usage};
+use super::{Cache, CacheError, Entry, ListedEntry, measured, read_json, usage};
 use crate::key::Key;
 
 /// What the cache may hold. Without any limit it may hold everything.
@@ -148,7 +148,8 @@ impl Cache {
         for folder in children(&self.folder("failures")).filter(|folder| is_old(folder)) {
             let _ = self.discard(&folder);
         }
-        for record in children(&self.folder("projects")).chain(children(&self.folder("probes"))) {
+        let records = ["projects", "probes", measured::FOLDER].map(|name| children(&self.folder(name)));
+        for record in records.into_iter().flatten() {
             // One that cannot be read is from another version, or is nothing of jlsys's.
             if read_json::<Subject>(&record).is_ok_and(|subject| !subject.path.exists()) {
                 let _ = std::fs::remove_file(record);
@@ -167,7 +168,7 @@ impl Cache {
     }
 }
 
-/// What a record in `projects/` or `probes/` is about.
+/// What a record in `projects/`, `probes/` or `measured/` is about.
 #[derive(Deserialize)]
 struct Subject {
     #[serde(alias = "project_file", alias = "command")]

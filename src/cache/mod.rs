@@ -5,6 +5,7 @@
 //!                 cpus/ (on which CPUs it was tried since), used (its time of change is the last use)
 //! failures/KEY/   report.json and logs/ of a build that came to nothing
 //! projects/       which entry a project used last, and with which flags
+//! measured/       what `jlsys trace` last measured of a project
 //! probes/         what each Julia said of itself
 //! startup/        links to the startup packages of entries and of builds under way
 //! locks/          one file a key: who builds it
@@ -15,6 +16,7 @@
 //!
 //! Beside the user's own folder there may be shared ones, which are only read.
 
+mod condition;
 mod contents;
 mod download;
 mod entry;
@@ -24,6 +26,7 @@ mod health;
 mod listing;
 mod lock;
 mod mapped;
+mod measured;
 mod probes;
 mod project;
 mod staging;
@@ -37,6 +40,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use condition::Condition;
 pub use download::Download;
 pub use entry::{Entry, EntryHeader, ImageFile, StartupFiles, Unusable};
 pub use gc::{Collection, Limits, Over};

@@ -3,6 +3,7 @@
 mod build;
 mod cache;
 mod completions;
+mod doctor;
 mod init;
 mod inputs;
 mod kernel;
@@ -28,6 +29,7 @@ pub fn execute(command: &Command) -> Result<Exit, Error> {
         Command::Path(args) => path::execute(args),
         Command::Trace(args) => trace::execute(args),
         Command::Postbuild(args) => postbuild::execute(args),
+        Command::Doctor(args) => doctor::execute(args),
         Command::Init(args) => init::execute(args),
         Command::Cache(command) => cache::execute(command),
         Command::Kernel(command) => kernel::execute(command),

@@ -64,7 +64,7 @@ impl State {
         }
     }
 
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Ready(_) => "ready",
             Self::Missing => "missing",

@@ -64,6 +64,18 @@ pub fn discover(wish: Wish<'_>) -> Result<PathBuf, DiscoverError> {
     Ok(command)
 }
 
+/// Where [`discover`] looks, in words.
+pub fn whence(wish: Wish<'_>) -> String {
+    let (source, command) = match (wish.option, wish.variable) {
+        (Some(option), _) if option.starts_with('+') => return format!("juliaup's channel {}", &option[1..]),
+        (Some(option), _) => ("--julia", named(option, "").ok()),
+        (None, Some(variable)) if !variable.is_empty() => ("the variable JULIA", named(variable, "").ok()),
+        _ => ("PATH", find_on_path(OsStr::new("julia"))),
+    };
+    let by_launcher = command.is_some_and(|command| juliaup::is_launcher(&command));
+    if by_launcher { format!("juliaup, by {source}") } else { source.to_owned() }
+}
+
 fn named(wish: &str, source_name: &'static str) -> Result<PathBuf, DiscoverError> {
     let found = if wish.contains('/') {
         let path = expand_home(Path::new(wish), std::env::home_dir().as_deref());

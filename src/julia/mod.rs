@@ -9,8 +9,8 @@ mod probe;
 mod results;
 pub mod version;
 
-pub use differences::Differences;
-pub use discover::{DiscoverError, Wish, discover};
+pub use differences::{Differences, Standing};
+pub use discover::{DiscoverError, Wish, discover, whence};
 pub use drivers::Driver;
 pub use install::{Facts, JuliaInstall, LINK_IMAGE, LINK_OBJECT};
 pub use probe::{ProbeError, probe};

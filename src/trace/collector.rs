@@ -164,6 +164,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_drivers_compile_for_themselves_does_not_count() {
+        let (out, counts, _) = collect(&[
+            b"precompile(Tuple{typeof(JlsysCompiling.note)})\nprecompile(Tuple{typeof(Base.display), JlsysNotebook.Inline, Int64})\n",
+            b"precompile(Tuple{typeof(Base.sin), Int64})\n",
+        ]);
+        assert_eq!(out, "precompile(Tuple{typeof(Base.sin), Int64})\n");
+        assert_eq!((counts[0].lines, counts[0].dropped.len(), counts[1].lines), (0, 0, 1));
+    }
+
+    #[test]
     fn garbage_is_counted_and_passed_over() {
         let mut trace = b"\xff\xfe\n\0\n".to_vec();
         trace.resize(trace.len() + (10 << 20), b'x');

@@ -1,0 +1,37 @@
+//! The project's image.
+
+use super::super::status::State;
+use super::check::Check;
+use crate::prepare::Prepared;
+
+pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {
+    let state = State::of(prepared);
+    let name = state.name();
+    let mut checks = vec![match &state {
+        State::Ready(entry) => {
+            let path = entry.image().or_else(|| entry.startup());
+            let path = path.unwrap_or_else(|| entry.folder().to_owned());
+            Check::ok("image", format!("{name}: {} ({})", path.display(), entry.header.tier))
+        }
+        State::Missing | State::Stale(_) => {
+            Check::note("image", format!("{name}: {}", state.reason(prepared)))
+        }
+        State::Failed(_) | State::Damaged(_) | State::OtherCpu => {
+            Check::warn("image", format!("{name}: {}", state.reason(prepared)))
+        }
+    }];
+    let size = match &state {
+        State::Ready(entry) => entry.header.bytes,
+        _ => 0,
+    };
+    if let Some(limit) = prepared.settings.cache.max_size.filter(|limit| *limit < size) {
+        checks.push(
+            Check::warn(
+                "max-size",
+                format!("this image alone is larger than what jlsys.toml allows ({limit} bytes)"),
+            )
+            .advise("a larger `max-size` in [cache]; else a later build removes it"),
+        );
+    }
+    checks
+}
