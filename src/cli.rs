@@ -15,6 +15,7 @@ pub use remote::{KeygenArgs, PullArgs, PushArgs};
 
 use crate::config::Overrides;
 use crate::prepare::Request;
+use crate::profile::DEFAULT_FILE;
 use crate::progress::Verbosity;
 use crate::sysimage::CpuTarget;
 
@@ -138,6 +139,9 @@ pub struct BuildArgs {
     /// Exit with status 2 when the image holds less than everything
     #[arg(long)]
     pub strict: bool,
+    /// Also write a page with a timeline of it to this file (by default jlsys-profile.html)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = DEFAULT_FILE)]
+    pub profile: Option<PathBuf>,
     /// Print the report as JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -194,6 +198,9 @@ pub struct TraceArgs {
     /// Write the statements that can be replayed to this file
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Also write a page with a timeline of it to this file (by default jlsys-profile.html)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = DEFAULT_FILE)]
+    pub profile: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

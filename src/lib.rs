@@ -19,6 +19,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod prepare;
 pub mod process;
+pub mod profile;
 pub mod progress;
 pub mod remote;
 pub mod report;

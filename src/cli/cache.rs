@@ -1,5 +1,6 @@
 //! `jlsys cache …`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -7,6 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::{KeygenArgs, PullArgs, PushArgs};
 use crate::cache::Limits;
+use crate::profile::DEFAULT_FILE;
 
 /// What to do with the cache.
 #[derive(Debug, Subcommand)]
@@ -48,6 +50,9 @@ pub struct ShowArgs {
     /// Show what differs from KEY to this one instead
     #[arg(long, value_name = "KEY")]
     pub diff: Option<String>,
+    /// Also write a page with a timeline of the build to this file (by default jlsys-profile.html)
+    #[arg(long, conflicts_with = "diff", value_name = "FILE", num_args = 0..=1, default_missing_value = DEFAULT_FILE)]
+    pub profile: Option<PathBuf>,
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,

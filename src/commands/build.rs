@@ -9,11 +9,13 @@ use crate::error::{Error, Exit};
 use crate::pipeline::{self, BuildOptions, count};
 use crate::prepare::Prepared;
 use crate::process;
+use crate::profile;
 use crate::progress::{Progress, Verbosity};
 use crate::report::{BuildOutcome, Report, Tier};
 
 pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.work.request())?;
+    let profile = args.profile.as_deref().map(profile::Target::new).transpose()?;
     let progress = Progress::new(args.work.verbosity());
     let options = BuildOptions {
         jobs: args.work.jobs.map(Into::into),
@@ -27,6 +29,9 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
         process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
     if args.work.verbosity() > Verbosity::Quiet {
         summarise(&report, &progress);
+    }
+    if let Some(profile) = profile {
+        profile.write(&(&report).into())?;
     }
     if args.json {
         super::print_json(&report)?;

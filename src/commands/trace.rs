@@ -10,11 +10,13 @@ use crate::julia::JuliaInstall;
 use crate::pipeline::{self, BuildOptions, count};
 use crate::prepare::Prepared;
 use crate::process;
+use crate::profile;
 use crate::progress::Progress;
 use crate::report::{TraceReport, WorkloadReport};
 
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.work.request())?;
+    let profile = args.profile.as_deref().map(profile::Target::new).transpose()?;
     let progress = Progress::new(args.work.verbosity());
     let options = BuildOptions { jobs: args.work.jobs.map(Into::into), ..BuildOptions::default() };
     let trace = pipeline::trace(&prepared, options, args.output.as_deref(), &progress);
@@ -22,6 +24,9 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
         process::block_on_interruptible(trace).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
     for warning in &report.warnings {
         progress.warn(warning);
+    }
+    if let Some(profile) = profile {
+        profile.write(&(&report).into())?;
     }
     if args.json {
         super::print_json(&report)?;

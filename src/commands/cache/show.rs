@@ -15,6 +15,7 @@ use crate::error::{Error, Exit};
 use crate::key::{Key, KeyInputs, differences};
 use crate::pipeline::count;
 use crate::prepare::locate_cache;
+use crate::profile;
 use crate::report::{Report, SCHEMA};
 
 /// The document that `cache show --json` prints.
@@ -73,6 +74,9 @@ pub(super) fn execute(args: &ShowArgs) -> Result<Exit, Error> {
             Document { schema: SCHEMA, key, entry: None, report, inputs: None }
         }
     };
+    if let Some(file) = &args.profile {
+        profile::Target::new(file)?.write(&(&document.report).into())?;
+    }
     if args.json {
         print_json(&document)?;
     } else {
