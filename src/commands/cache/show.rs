@@ -151,7 +151,10 @@ fn text(document: &Document) -> String {
         let log = workload.log.as_ref().map_or_else(String::new, |log| format!(", {}", log.display()));
         let lines = count(workload.statements, "line");
         let what = workload.kind.of(&workload.name);
-        line("ran", format!("{what}: {}, {:.1} s, {lines}{log}", workload.outcome, workload.seconds));
+        let compiling = workload.compile_seconds;
+        let compiling = compiling.map_or_else(String::new, |time| format!(" ({time:.1} s compiling)"));
+        let (outcome, seconds) = (workload.outcome, workload.seconds);
+        line("ran", format!("{what}: {outcome}, {seconds:.1} s{compiling}, {lines}{log}"));
     }
     let statements = &report.statements;
     line(
