@@ -39,13 +39,18 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
 fn text(report: &TraceReport, julia: &JuliaInstall) -> String {
     let statements = &report.statements;
     let mut text = table(&report.workloads);
-    if !julia.differences().counts_compiling() {
-        let _ = writeln!(
+    // Writing to a string cannot fail.
+    let _ = match julia.differences().counts_compiling() {
+        false => writeln!(
             text,
             "how long compiling takes is not known on Julia {}: 1.8 and later count it",
             julia.facts.version
-        );
-    }
+        ),
+        true if report.workloads.iter().any(|workload| workload.compile_seconds.is_none()) => {
+            writeln!(text, "-: it was ended before it could say how long it compiled")
+        }
+        true => Ok(()),
+    };
     let _ = writeln!(
         text,
         "\n{} traced, {} to replay",

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Profile;
-use super::scale::{self, Scale};
+use super::scale::Scale;
 use crate::report::{PhaseReport, WorkloadReport};
 use crate::workload::{Kind, Outcome};
 
@@ -129,8 +129,9 @@ fn phase_title(name: &str) -> &str {
 
 fn axis(scale: Scale) -> Markup {
     html! {
-        @for (at, label) in scale.marks() {
-            span class=(if at > 93.0 { "mark last" } else { "mark" }) style=(format!("left:{at:.3}%")) { (label) }
+        // Behind the last one that fits there is no room for a label.
+        @for (at, label) in scale.marks().filter(|(at, _)| *at < 92.0) {
+            span.mark style=(format!("left:{at:.3}%")) { (label) }
         }
     }
 }
@@ -217,7 +218,11 @@ fn legend(workloads: &[Row]) -> Markup {
 }
 
 fn duration(seconds: f64) -> String {
-    if seconds < 60.0 { format!("{seconds:.1} s") } else { scale::label(seconds) }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        _ => format!("{} min {} s", whole / 60, whole % 60),
+    }
 }
 
 #[cfg(test)]
@@ -270,7 +275,7 @@ mod tests {
             "<span class=\"compiling\" style=\"width:75.0%\">",
             "title=\"tests of Dates: 20.0 s, from 10.0 s on, 15.0 s of it compiling, 300 statements, failed\"",
             "compiling and writing the image",
-            "where 1:40 min went",
+            "where 1 min 40 s went",
             "did not end well",
             "<li>A &amp; B</li>",
         ] {

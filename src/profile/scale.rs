@@ -7,7 +7,7 @@ const STEPS: &[f64] = &[
 ];
 
 /// How many marks fit beside each other.
-const MOST_MARKS: f64 = 9.0;
+const MOST_MARKS: f64 = 7.0;
 
 /// From the beginning of the work to its end.
 #[derive(Debug, Clone, Copy)]
@@ -39,15 +39,15 @@ impl Scale {
     }
 }
 
-/// A time as it stands at a mark: `0`, `0.5 s`, `30 s`, `1:30 min`, `2:00 h`.
-pub(super) fn label(seconds: f64) -> String {
+/// A time as it stands at a mark, where there is little room: `0`, `0.5 s`, `30 s`, `1:30`, `2:00 h`.
+fn label(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match seconds {
         0.0 => "0".to_owned(),
         // Fractions stand at marks only where these are less than a second apart.
         _ if seconds < 10.0 && (seconds - seconds.round()).abs() > 0.05 => format!("{seconds:.1} s"),
         _ if whole < 60 => format!("{whole} s"),
-        _ if whole < 3600 => format!("{}:{:02} min", whole / 60, whole % 60),
+        _ if whole < 3600 => format!("{}:{:02}", whole / 60, whole % 60),
         _ => format!("{}:{:02} h", whole / 3600, whole % 3600 / 60),
     }
 }
@@ -63,14 +63,8 @@ mod tests {
     #[test]
     fn marks_are_round_and_few() {
         assert_eq!(labels(3.2), ["0", "0.5 s", "1 s", "1.5 s", "2 s", "2.5 s", "3 s"]);
-        assert_eq!(
-            labels(400.0),
-            ["0", "1:00 min", "2:00 min", "3:00 min", "4:00 min", "5:00 min", "6:00 min"]
-        );
-        assert_eq!(
-            labels(8000.0),
-            ["0", "15:00 min", "30:00 min", "45:00 min", "1:00 h", "1:15 h", "1:30 h", "1:45 h", "2:00 h"]
-        );
+        assert_eq!(labels(400.0), ["0", "1:00", "2:00", "3:00", "4:00", "5:00", "6:00"]);
+        assert_eq!(labels(8000.0), ["0", "30:00", "1:00 h", "1:30 h", "2:00 h"]);
         for total in [0.0, 0.3, 7.0, 61.0, 1e4, 1e7, f64::NAN, f64::INFINITY] {
             assert!((1..=10).contains(&labels(total).len()), "{total}: {:?}", labels(total));
         }
