@@ -134,9 +134,12 @@ fn own_code(ran: &WorkloadReport, language: Language<'_>) -> Worth {
                 _ => "A little",
             };
             let seconds = ran.seconds;
-            let what =
-                format!("{word}: of the {seconds:.1} s of {name}, plain Julia compiles for {compiling:.1} s");
-            (verdict, format!("{what}; what it compiles there an image has."))
+            let held =
+                if verdict == Verdict::Little { "." } else { "; in an image that is compiled already." };
+            let what = format!(
+                "{word}: plain Julia compiles for {compiling:.1} of the {seconds:.1} s that {name} takes"
+            );
+            (verdict, format!("{what}{held}"))
         }
         None => {
             let statements = count(ran.statements, "statement");
