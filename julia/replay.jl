@@ -26,6 +26,8 @@
 
 module JlsysReplay
 
+include("widened.jl")
+
 # This file's own code runs once, for a second: not worth optimizing.
 if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optlevel"))
     @eval Base.Experimental.@optlevel 0
@@ -75,7 +77,7 @@ function replay(statements::AbstractString, results::AbstractString; modules::Di
             try
                 signature = signature_of(text, modules, known)
                 signature isa Type || throw(NotReplayable("not a type"))
-                if precompile(signature)
+                if JlsysWidened.compile(signature)
                     compiled += 1
                 else
                     push!(refused, number)

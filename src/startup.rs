@@ -119,7 +119,7 @@ fn write_files(inputs: &StartupInputs<'_>) -> io::Result<()> {
         std::fs::write(inputs.folder.join(loader), Driver::STARTUP_LOADER.text)?;
     }
     write_packages(&inputs.folder.join("identity"), [(Identity::from(inputs.uuid), NAME)])?;
-    for driver in [Driver::STARTUP_MODULE, Driver::PACKAGES, Driver::REPLAY] {
+    for driver in [Driver::STARTUP_MODULE, Driver::PACKAGES, Driver::REPLAY, Driver::WIDENED] {
         std::fs::write(driver.path_in(&source), driver.text)?;
     }
     let needed = || inputs.plan.packages.iter().filter(|package| package.needed);

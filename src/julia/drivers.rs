@@ -55,6 +55,8 @@ drivers! {
     TEST = "test.jl";
     /// Checks that an image holds what it should.
     VERIFY = "verify.jl";
+    /// Compiles signatures that are wider than any call; included by the replay.
+    WIDENED = "widened.jl";
 }
 
 impl Driver {
