@@ -1,17 +1,16 @@
 # Compiles signatures that are wider than any call; included by replay.jl.
 #
 # Where Julia does not specialize, one method instance serves many calls, and its signature is what a trace shows:
-# `println(::IO, ::Float64, ::Any...)`, `broadcasted(::Function, ::Vector{Int})`, `convert(::Type{T} where T, …)` (which arguments
-# are widened to what: `jl_compilation_sig` in src/gf.c). From 1.9 on `precompile` takes such a signature as any other. Before,
+# `println(::IO, ::Float64, ::Any...)`, `broadcasted(::Function, ::Vector{Int})`, `promote_type(::Type{T} where T, …)` (which
+# arguments are widened, and to what: `jl_compilation_sig` in src/gf.c). `precompile` takes such signatures, but
 #
-# - it refuses one that several methods match, though only one of them can have been compiled for it
-#   (`jl_get_specialization1` in src/gf.c; 1.9 looks for that one: `jl_get_compile_hint_specialization`);
-# - it returns true, but an image does not keep the code when it is small enough to be inlined somewhere: of such
-#   code only that is kept which calls have been found to lead to (`precompile_enq_specialization_` and
-#   `precompile_enq_all_cache__` in src/precompile.c; 1.9 keeps what it was asked for: `precompile` in `jl_code_instance_t`).
+# - it refuses one that several methods match, though one alone was compiled for it (`jl_get_specialization1` in src/gf.c;
+#   newer versions look for that one: `jl_get_compile_hint_specialization`);
+# - on 1.5 it returns true, but an image does not keep the code when it is small enough to be inlined: of such code only
+#   that is kept which calls have been found to lead to (`precompile_enq_specialization_` and `precompile_enq_all_cache__` in
+#   src/precompile.c; changed for 1.6 in https://github.com/JuliaLang/julia/pull/36451).
 #
-# So what is precompiled there is, in addition, one call that leads to the signature: each wide argument is replaced by a narrow one.
-# Nothing is called.
+# Then a call that leads to the signature is precompiled: each wide argument is replaced by a narrow one. Nothing is called.
 
 module JlsysWidened
 
@@ -19,8 +18,8 @@ if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optle
     @eval Base.Experimental.@optlevel 0
 end
 
-"Whether images of this Julia keep every signature that `precompile` is given."
-const KEPT_BY_JULIA = :precompile in fieldnames(Core.CodeInstance)
+"Whether an image keeps every signature that `precompile` took."
+const KEEPS_ALL = VERSION >= v"1.6.0-DEV"
 
 "What stands in for a wide argument, the more usual first: what is compiled for it may then be of use besides."
 const STAND_INS = Any[String, Int64, Float64, Symbol, Char, Bool, Nothing, Expr, Module, typeof(identity), typeof(sum),
@@ -39,45 +38,39 @@ As `precompile(signature)`, and such that an image keeps the code.
 """
 function compile(@nospecialize(signature))
     accepted = precompile(signature)
-    (KEPT_BY_JULIA || !(signature isa DataType) || Base.isdispatchtuple(signature)) && return accepted
-    accepted && is_kept(signature) && return true
+    (!(signature isa DataType) || Base.isdispatchtuple(signature)) && return accepted
+    accepted && KEEPS_ALL && return true
     method = method_of(signature)
-    method === nothing && return accepted
+    (method === nothing || accepted && is_kept(signature, method)) && return accepted
     for call in calls(signature)
-        found = matching(call)
-        # A call that leads to another method would compile what nobody asked for.
-        length(found) == 1 && found[1] === method || continue
-        return precompile(call) || accepted
+        # One that leads to another method would compile what nobody asked for.
+        matching(call) == [method] && return precompile(call) || accepted
     end
     return accepted
 end
 
-"The methods that calls with this signature can lead to."
+"The methods that calls with this signature can lead to, the narrower ones first."
 function matching(@nospecialize(signature))
     found = Base._methods_by_ftype(signature, -1, Base.get_world_counter())
-    found === false && return Method[]
+    found isa Vector || return Method[]
     return Method[match isa Core.SimpleVector ? match[3] : match.method for match in found]
 end
 
-is_compileable(@nospecialize(signature), method) =
-    ccall(:jl_isa_compileable_sig, Int32, (Any, Any), signature, method) != 0
-
-"The method that was compiled for a signature; `nothing` when that is not plain."
+"The method that was compiled for a signature: it takes all that the signature does."
 function method_of(@nospecialize(signature))
-    # The narrower the method, the earlier it stands.
-    found = filter(method -> signature <: method.sig && is_compileable(signature, method), matching(signature))
-    return isempty(found) ? nothing : found[1]
+    methods = matching(signature)
+    i = findfirst(method -> signature <: method.sig, methods)
+    return i === nothing ? nothing : methods[i]
 end
 
-"Whether an image keeps what was inferred for a signature without a call that leads to it."
-function is_kept(@nospecialize(signature))
-    method = method_of(signature)
-    method === nothing && return true
+"Whether an image (of Julia 1.5) keeps what was inferred for a signature without a call that leads to it."
+function is_kept(@nospecialize(signature), method)
     _, variables = ccall(:jl_type_intersection_with_env, Any, (Any, Any), signature, method.sig)::Core.SimpleVector
     instance = Core.Compiler.specialize_method(method, signature, variables)
     isdefined(instance, :cache) || return false
+    # Nothing was kept of what returns a constant: it needs no code.
+    isdefined(instance.cache, :inferred) || return true
     inferred = instance.cache.inferred
-    # Without one it is a constant, which needs no code, or it was compiled already.
     return !(inferred isa Vector{UInt8}) || !ccall(:jl_ir_flag_inlineable, Bool, (Any,), inferred)
 end
 

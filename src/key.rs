@@ -76,7 +76,7 @@ pub struct KeyInputs {
 pub const CACHE_FORMAT: u32 = 2;
 
 /// The present value of [`KeyInputs::statements_format`].
-pub const STATEMENTS_FORMAT: u32 = 2;
+pub const STATEMENTS_FORMAT: u32 = 3;
 
 /// A package as part of the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -400,7 +400,9 @@ impl<'a> Build<'a> {
             names.map(|name| LoadedModule { name: name.clone(), package: package.uuid })
         });
         let base = self.prepared.julia.facts.base_modules.iter().map(|module| module.name.clone());
-        Modules::new(packages, base)
+        let modules = Modules::new(packages, base);
+        let names_test = self.prepared.environment.project.deps.contains_key("Test");
+        if names_test { modules } else { modules.without_tests() }
     }
 
     fn owner_name(&self, owner: &Owner) -> String {

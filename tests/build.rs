@@ -93,6 +93,11 @@ const PROGRAM: &str = "using Tables, Own
 
 const EXPECTED: &str = "x       5.0 7.0\ny       6.0 8.25\n26.25it is 42\n";
 
+/// The statements that the image was given.
+fn given(project: &Project) -> String {
+    std::fs::read_to_string(image_of(project).with_file_name("statements.jl")).unwrap()
+}
+
 fn image_of(project: &Project) -> PathBuf {
     PathBuf::from(project.jlsys(&["path"]).expect_status(0).stdout().trim())
 }
@@ -121,6 +126,12 @@ fn an_image_is_built_and_says_what_is_in_it() {
     assert!(count("traced") > 20 && count("kept") > 20, "{statements}");
     assert_eq!(count("compiled") + count("rejected"), count("kept"), "{statements}");
     assert!(count("rejected") * 20 <= count("kept"), "{statements}");
+    // Its own tests made Julia compile much of Test; the project does not use that.
+    let about_tests = "is about the package Test, which the project does not name";
+    if !julia_is_since(8) {
+        assert!(statements["dropped"][about_tests].as_u64().unwrap() > 10, "{statements}");
+    }
+    assert!(!given(&project).contains("Test."), "{}", given(&project));
     for workload in report["workloads"].as_array().unwrap() {
         assert_eq!(workload["outcome"], "ok", "{workload}");
         assert!(Path::new(workload["log"].as_str().unwrap()).is_file(), "{workload}");
@@ -150,6 +161,15 @@ fn julia_runs_faster_and_compiles_less() {
     let (before, after) = (plain.lines().count(), with_image.lines().count());
     assert!(before > 30, "{plain}");
     assert!(after * 10 <= before, "{after} of {before}: {with_image}");
+    // Some of what was given is wider than any call (`println(::IO, ::Float64, ::Any...)`): it is in the image all the same.
+    let given = given(&project);
+    assert!(
+        given.lines().any(|statement| statement.contains("println, Base.IOStream, Float64, Vararg{Any")),
+        "{given}"
+    );
+    for statement in with_image.lines() {
+        assert!(!given.lines().any(|other| other == statement), "compiled once more: {statement}");
+    }
 }
 
 #[test]

@@ -93,6 +93,20 @@ fn statistics_tests_of_1_5() {
     assert_eq!(totals.owners.values().sum::<u64>(), 1009);
 }
 
+#[test]
+fn what_is_about_tests_is_left_out_on_demand() {
+    let Some(trace) = real_trace("1.5.3-stdlib-Statistics-tests.jl") else {
+        return;
+    };
+    let modules = modules(&["SparseArrays", "Statistics"], &STOCK_1_5.with(&["Dates"])).without_tests();
+    let (totals, statements) = collect(trace, &modules);
+    let counts = &totals.counts;
+    assert_eq!((counts.kept, counts.dropped[&DropReason::Test]), (963, 48));
+    assert!(!statements.contains("Test."));
+    // Of what the suite calls itself nothing is missing.
+    assert!(statements.contains("typeof(Statistics.middle)"));
+}
+
 // Replayed on Julia 1.5.3: 2,414 compiled, 40 false, 1 threw (it wants a format code that the tests register).
 #[test]
 fn dates_tests_of_1_5() {
@@ -240,10 +254,12 @@ fn a_long_trace_is_merged() {
 #[test]
 #[ignore = "measures; run it in release"]
 fn how_long_a_long_trace_takes() {
-    let trace = long_trace(200_000);
-    let mut collector = Collector::new(modules(&["Dates"], &[]), std::io::sink());
-    let started = Instant::now();
-    let counts = collector.read(&trace[..]).unwrap();
-    let megabytes = trace.len() / 1_000_000;
-    println!("{megabytes} MB, {} kept: {:?}", counts.kept, started.elapsed());
+    for lines in [50_000, 200_000, 800_000] {
+        let trace = long_trace(lines);
+        let mut collector = Collector::new(modules(&["Dates"], &[]), std::io::sink());
+        let started = Instant::now();
+        let counts = collector.read(&trace[..]).unwrap();
+        let megabytes = trace.len() / 1_000_000;
+        println!("{lines} lines, {megabytes} MB, {} kept: {:?}", counts.kept, started.elapsed());
+    }
 }

@@ -5,7 +5,11 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::DropReason;
 use crate::environment::Uuid;
+
+/// The package that test suites are written with.
+const TEST: &str = "Test";
 
 /// A top-level module that is loaded wherever the statements are replayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +27,7 @@ pub struct Modules {
     by_name: HashMap<String, Rank>,
     /// The packages in dependency order; a [`Rank`] points into it.
     packages: Vec<Uuid>,
+    without_tests: bool,
 }
 
 /// Where a module stands in the order of loading.
@@ -67,9 +72,19 @@ impl Modules {
         modules
     }
 
-    /// Where the top-level module `name` stands; `None` when it is not loaded.
-    pub(super) fn rank(&self, name: &str) -> Option<Rank> {
-        self.by_name.get(name).copied()
+    /// The same, but what is about `Test` is to be left out. A suite makes Julia compile macros, test sets and their
+    /// results, which are of use to the next run of tests alone.
+    #[must_use]
+    pub fn without_tests(self) -> Self {
+        Self { without_tests: true, ..self }
+    }
+
+    /// Where the top-level module `name` stands.
+    pub(super) fn rank(&self, name: &str) -> Result<Rank, DropReason> {
+        if self.without_tests && name == TEST {
+            return Err(DropReason::Test);
+        }
+        self.by_name.get(name).copied().ok_or(DropReason::ModuleNotLoaded)
     }
 
     pub(super) fn owner(&self, rank: Rank) -> Owner {
@@ -121,13 +136,21 @@ mod tests {
     #[test]
     fn a_standard_library_in_the_environment_is_a_package() {
         let modules = Modules::new([module("Dates", '1')], ["Dates".into(), "Mmap".into()]);
-        assert_eq!(modules.rank("Dates"), Some(Rank::Package(0)));
-        assert_eq!(modules.rank("Mmap"), Some(Rank::Base));
-        assert_eq!(modules.rank("Core"), Some(Rank::Base));
+        assert_eq!(modules.rank("Dates"), Ok(Rank::Package(0)));
+        assert_eq!(modules.rank("Mmap"), Ok(Rank::Base));
+        assert_eq!(modules.rank("Core"), Ok(Rank::Base));
+    }
+
+    #[test]
+    fn tests_are_left_out_on_demand() {
+        let modules = Modules::new([], ["Test".into(), "Dates".into()]);
+        assert_eq!(modules.rank("Test"), Ok(Rank::Base));
+        let modules = modules.without_tests();
+        assert_eq!((modules.rank("Test"), modules.rank("Dates")), (Err(DropReason::Test), Ok(Rank::Base)));
     }
 
     #[test]
     fn main_is_never_loaded() {
-        assert_eq!(Modules::new([], ["Main".into()]).rank("Main"), None);
+        assert_eq!(Modules::new([], ["Main".into()]).rank("Main"), Err(DropReason::ModuleNotLoaded));
     }
 }

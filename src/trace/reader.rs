@@ -140,7 +140,7 @@ impl<'line, 'modules> Reader<'line, 'modules> {
         if root == "Main" {
             return Err(DropReason::Main);
         } else if end > first.range.end {
-            let rank = self.modules.rank(root).ok_or(DropReason::ModuleNotLoaded)?;
+            let rank = self.modules.rank(root)?;
             if let Rank::Package(position) = rank {
                 self.packages.push(position);
             }
