@@ -70,11 +70,14 @@ impl JuliaInstall {
         Differences::of(&self.facts.version)
     }
 
-    /// A command that starts this Julia for work of jlsys's own: no startup file, no history, no colours,
-    /// and none of the variables that would make it another Julia than the one that was asked for.
+    /// A command that starts this Julia for work of jlsys's own: no startup file, no history, and none of the variables that
+    /// would make it another Julia than the one that was asked for.
+    ///
+    /// There are no colours, since output goes to a pipe. Asking for none by `--color=no` would make standard output an
+    /// `IOContext` from 1.6 on (`reinit_stdio` in base/libuv.jl): workloads would then be seen to print to one, as no session does.
     pub fn command(&self, project: &Path) -> Command {
         Command::new(&self.command)
-            .args(["--startup-file=no", "--history-file=no", "--color=no"])
+            .args(["--startup-file=no", "--history-file=no"])
             .option("--project=", project)
             .env_remove("JULIA_PROJECT")
             .env_remove("JULIA_LOAD_PATH")
