@@ -47,6 +47,24 @@ fn processes_with(mark: &str) -> Vec<String> {
 }
 
 #[test]
+fn workloads_print_to_streams_that_sessions_have() {
+    let tests = "using Prints, Test\nprintln(1.5f0, :tests)";
+    let project = Project::new()
+        .package(package("Prints", "of() = 1").tests(tests))
+        .file("precompile.jl", "println(1.5, :script)")
+        .write();
+    let file = project.outside("statements.jl");
+    project.jlsys(&["trace", "--output", file.to_str().unwrap()]).expect_status(0);
+    let statements = std::fs::read_to_string(file).unwrap();
+    for number in ["Float32", "Float64"] {
+        for stream in ["IOStream", "TTY", "PipeEndpoint"] {
+            let statement = format!("typeof(Base.println), Base.{stream}, {number}, ");
+            assert!(statements.contains(&statement), "{statement}: {statements}");
+        }
+    }
+}
+
+#[test]
 #[ignore = "takes a minute"]
 fn suites_that_fail_crash_and_exit_leave_their_traces() {
     let project = Project::new()
