@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # How often a command's processes are looked at, in seconds. Adding up what a Julia of 2 GB has takes the kernel some 10 ms.
-INTERVAL = 1.0
+INTERVAL = 2.0
 
 
 class Failed(Exception):
@@ -33,8 +33,12 @@ def run(command: list, env: dict[str, str], log: Path, cwd: Path | None = None, 
         process = subprocess.Popen([str(word) for word in command], env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         if load:
             load.start(process.pid)
-        # It is reaped here, for the usage of its whole family, and not by Popen.
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            # It is reaped here, for the usage of its whole family, and not by Popen.
+            _, status, usage = os.wait4(process.pid, 0)
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
     peak = load.stop() if load else 0
@@ -44,7 +48,7 @@ def run(command: list, env: dict[str, str], log: Path, cwd: Path | None = None, 
 
 
 class _Watcher:
-    """Adds up, once a second, the memory of a process and all its descendants (Linux)."""
+    """Adds up, every few seconds, the memory of a process and all its descendants (Linux)."""
 
     def __init__(self):
         self.peak = 0
