@@ -62,7 +62,7 @@ class Jlsys:
         for workload in details["workloads"]:
             workload.pop("log", None)
         image = Path(report["image"])
-        return record(cost, before, image) | {"report": details}
+        return record(cost, before, image) | {"statements": report["statements"]["kept"], "report": details}
 
     def command(self) -> list:
         return [self.program, "run", "--project", self.workspace.project, "--"]
@@ -86,9 +86,14 @@ class PackageCompiler:
         log = self.workspace.folder / f"packagecompiler-{kind}.log"
         # Precompiling PackageCompiler itself is no part of a build.
         process.run(julia, self.env, log)
+        # It leaves its traces behind, from which one sees what it was given.
+        temporary = self.workspace.folder / "packagecompiler-tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        command = [*julia, ",".join(PACKAGES), self.workspace.project, self.image, *self.files()]
         before = load_average()
-        cost = process.run([*julia, ",".join(PACKAGES), self.workspace.project, self.image, *self.files()], self.env, log, watch=True)
-        return record(cost, before, self.image)
+        cost = process.run(command, self.env | {"TMPDIR": str(temporary)}, log, watch=True)
+        return record(cost, before, self.image) | {"statements": len(traced(temporary))}
 
     def files(self) -> list[Path]:
         folder = self.workspace.folder / "execution"
@@ -113,6 +118,13 @@ class Plain:
 
     def command(self) -> list:
         return [self.workspace.julia, f"--project={self.workspace.project}"]
+
+
+def traced(folder: Path) -> set[str]:
+    """The different statements of all traces in a folder."""
+    files = [file for file in folder.iterdir() if file.is_file() and file.name.startswith("jl_")]
+    lines = (line for file in files for line in file.read_text(errors="replace").splitlines())
+    return {line for line in lines if line.startswith("precompile(")}
 
 
 def record(cost: process.Cost, load_before: float, image: Path) -> dict:

@@ -78,6 +78,7 @@ def figures(document: dict) -> list[Figure]:
         Figure("memory, largest process", "MB", of_builds("cold", "largest_process_bytes", mega), at_most=1.0),
         Figure("memory, all processes at once", "MB", of_builds("cold", "all_processes_bytes", mega)),
         Figure("image", "MB", of_builds("bumped", "image_bytes", mega), at_most=1.0),
+        Figure("– statements it was given", "", of_builds("bumped", "statements", 1)),
         Figure("start-up (`-e 0`)", "s", of_sessions("start")),
         Figure("loading all packages", "s", of_sessions("load")),
         Figure("held-out script", "s", of_sessions("held_out"), at_most=1.0),
