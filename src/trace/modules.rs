@@ -57,12 +57,12 @@ impl Modules {
         base: impl IntoIterator<Item = String>,
     ) -> Self {
         let mut modules = Self::default();
+        let mut positions = HashMap::new();
         for module in packages {
-            let known = modules.packages.iter().position(|&p| p == module.package);
-            let position = known.unwrap_or(modules.packages.len());
-            if known.is_none() {
+            let position = *positions.entry(module.package).or_insert_with(|| {
                 modules.packages.push(module.package);
-            }
+                modules.packages.len() - 1
+            });
             modules.by_name.entry(module.name).or_insert(Rank::Package(position));
         }
         for name in base.into_iter().chain(["Base".into(), "Core".into()]) {
