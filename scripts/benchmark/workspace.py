@@ -66,6 +66,10 @@ class Workspace:
     def __post_init__(self):
         for name in ["home", "depot", "project"]:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        # Where there is none at all, Pkg clones the General registry.
+        registry = self.depot / "registries/Empty/Registry.toml"
+        registry.parent.mkdir(parents=True, exist_ok=True)
+        registry.write_text('name = "Empty"\nuuid = "6a6c7379-7300-4000-8000-656d70747921"\nrepo = ""\n\n[packages]\n')
         version, stdlib, *packages = self.ask(ASK).splitlines()
         self.version, self.stdlib_folder = version, Path(stdlib)
         for name, uuid, version, *deps in map(str.split, packages):
