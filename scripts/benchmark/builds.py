@@ -16,6 +16,9 @@ using PackageCompiler
 length(ARGS) == 1 && exit()
 names = Symbol.(split(ARGS[2], ','))
 create_sysimage(names; project = ARGS[3], sysimage_path = ARGS[4], precompile_execution_file = ARGS[5:end])
+# Its traces are removed when this process ends. How many different statements there are in them:
+traces = filter(file -> isfile(file) && startswith(basename(file), "jl_"), readdir(tempdir(); join = true))
+println(length(unique(filter(startswith("precompile("), reduce(vcat, readlines.(traces); init = String[])))))
 """
 
 # A test suite as a file to execute. It runs in the folder that suites expect, and what it throws is printed: with an exception
@@ -86,14 +89,15 @@ class PackageCompiler:
         log = self.workspace.folder / f"packagecompiler-{kind}.log"
         # Precompiling PackageCompiler itself is no part of a build.
         process.run(julia, self.env, log)
-        # It leaves its traces behind, from which one sees what it was given.
+        # For its traces, and nothing else.
         temporary = self.workspace.folder / "packagecompiler-tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         command = [*julia, ",".join(PACKAGES), self.workspace.project, self.image, *self.files()]
         before = load_average()
         cost = process.run(command, self.env | {"TMPDIR": str(temporary)}, log, watch=True)
-        return record(cost, before, self.image) | {"statements": len(traced(temporary))}
+        statements = int(log.with_suffix(".out").read_text().split()[-1])
+        return record(cost, before, self.image) | {"statements": statements}
 
     def files(self) -> list[Path]:
         folder = self.workspace.folder / "execution"
@@ -118,13 +122,6 @@ class Plain:
 
     def command(self) -> list:
         return [self.workspace.julia, f"--project={self.workspace.project}"]
-
-
-def traced(folder: Path) -> set[str]:
-    """The different statements of all traces in a folder."""
-    files = [file for file in folder.iterdir() if file.is_file() and file.name.startswith("jl_")]
-    lines = (line for file in files for line in file.read_text(errors="replace").splitlines())
-    return {line for line in lines if line.startswith("precompile(")}
 
 
 def record(cost: process.Cost, load_before: float, image: Path) -> dict:
