@@ -35,10 +35,6 @@ end
 """
 
 
-def load_average() -> float:
-    return round(os.getloadavg()[0], 2)
-
-
 class Jlsys:
     """`jlsys build`."""
 
@@ -54,7 +50,6 @@ class Jlsys:
             shutil.rmtree(self.workspace.folder / "cache", ignore_errors=True)
         log = self.workspace.folder / f"jlsys-{kind}.log"
         command = [self.program, "build", "--json", "--project", self.workspace.project]
-        before = load_average()
         cost = process.run(command, self.env, log, watch=kind != "unchanged")
         if kind == "unchanged":
             return {"seconds": cost.seconds}
@@ -65,7 +60,7 @@ class Jlsys:
         for workload in details["workloads"]:
             workload.pop("log", None)
         image = Path(report["image"])
-        return record(cost, before, image) | {"statements": report["statements"]["kept"], "report": details}
+        return record(cost, image) | {"statements": report["statements"]["kept"], "report": details}
 
     def command(self) -> list:
         return [self.program, "run", "--project", self.workspace.project, "--"]
@@ -94,10 +89,9 @@ class PackageCompiler:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         command = [*julia, ",".join(PACKAGES), self.workspace.project, self.image, *self.files()]
-        before = load_average()
         cost = process.run(command, self.env | {"TMPDIR": str(temporary)}, log, watch=True)
         statements = int(log.with_suffix(".out").read_text().split()[-1])
-        return record(cost, before, self.image) | {"statements": statements}
+        return record(cost, self.image) | {"statements": statements}
 
     def files(self) -> list[Path]:
         folder = self.workspace.folder / "execution"
@@ -124,12 +118,12 @@ class Plain:
         return [self.workspace.julia, f"--project={self.workspace.project}"]
 
 
-def record(cost: process.Cost, load_before: float, image: Path) -> dict:
+def record(cost: process.Cost, image: Path) -> dict:
     return {
         "seconds": cost.seconds,
         "cpu_seconds": cost.cpu_seconds,
         "largest_process_bytes": cost.largest_process_bytes,
         "all_processes_bytes": cost.all_processes_bytes,
         "image_bytes": image.stat().st_size,
-        "load_average": [load_before, load_average()],
+        "others_cores": cost.others_cores,
     }

@@ -72,6 +72,7 @@ def figures(document: dict) -> list[Figure]:
     rows = [
         Figure("build, nothing cached", "s", cold, at_most=0.8),
         Figure("– processor time", "s", of_builds("cold", "cpu_seconds", 1)),
+        Figure("– cores that other work kept busy", "", of_builds("cold", "others_cores", 1)),
         Figure("build after a package's new version", "s", of_builds("bumped", "seconds", 1), at_most=0.5),
         Figure("– processor time", "s", of_builds("bumped", "cpu_seconds", 1)),
         Figure("build, nothing changed", "ms", unchanged, limit=20),
@@ -103,14 +104,14 @@ def markdown(document: dict) -> str:
 def circumstances(document: dict) -> str:
     machine, runs = document["machine"], document["sessions"].get("start", {}).get("plain", [])
     builds = [b for b in document["builds"] if b["kind"] == "cold"]
-    loads = sorted(load for b in document["builds"] if "load_average" in b for load in b["load_average"])
+    others = sorted(b["others_cores"] for b in document["builds"] if "others_cores" in b)
     suites = ", ".join(document["suites"]) or "none, packages are only loaded"
     text = f"Measured on {document['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB; "
     text += f"Julia {document['julia']}, PackageCompiler {document['packagecompiler']}, jlsys {document['jlsys']}. "
     text += f"Test suites: {suites}. Medians of {len(builds) // 2 or 1} build{'s' if len(builds) > 3 else ''} each "
     text += f"and {len(runs)} sessions each, in turn."
-    if loads:
-        text += f" The machine's load around the builds was {loads[0]:g} to {loads[-1]:g}."
+    if others:
+        text += f" Meanwhile other work kept {others[0]:.1f} to {others[-1]:.1f} cores busy."
     return text
 
 

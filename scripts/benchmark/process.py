@@ -23,12 +23,15 @@ class Cost:
     largest_process_bytes: int
     # All processes at once, shared pages counted once; 0 where it was not watched.
     all_processes_bytes: int
+    # How many cores everything else on the machine kept busy meanwhile: what was measured had to do without them.
+    others_cores: float
 
 
 def run(command: list, env: dict[str, str], log: Path, cwd: Path | None = None, watch: bool = False) -> Cost:
     """Runs a command to its end. `log` takes standard error, and the file beside it that ends in `.out` standard output."""
     with log.open("wb") as err, log.with_suffix(".out").open("wb") as out:
         load = _Watcher() if watch else None
+        busy_before = _busy_seconds()
         started = time.perf_counter()
         process = subprocess.Popen([str(word) for word in command], env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         if load:
@@ -40,11 +43,19 @@ def run(command: list, env: dict[str, str], log: Path, cwd: Path | None = None, 
             process.terminate()
             raise
         seconds = time.perf_counter() - started
+        busy = _busy_seconds() - busy_before
         process.returncode = os.waitstatus_to_exitcode(status)
     peak = load.stop() if load else 0
     if process.returncode != 0:
         raise Failed(f"{' '.join(map(str, command))[:300]} ended with status {process.returncode}; its output is in {log}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, peak)
+    own = usage.ru_utime + usage.ru_stime
+    return Cost(seconds, own, usage.ru_maxrss * 1024, peak, max(busy - own, 0) / seconds)
+
+
+def _busy_seconds() -> float:
+    """The processor time that all processes of the machine have had since it started."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 class _Watcher:
