@@ -102,14 +102,14 @@ def markdown(document: dict) -> str:
 
 
 def circumstances(document: dict) -> str:
-    machine, runs = document["machine"], document["sessions"].get("start", {}).get("plain", [])
+    machine, runs = document["machine"], document["sessions"].get("held_out", {}).get("plain", [])
     builds = [b for b in document["builds"] if b["kind"] == "cold"]
     others = sorted(b["others_cores"] for b in document["builds"] if "others_cores" in b)
     suites = ", ".join(document["suites"]) or "none, packages are only loaded"
     text = f"Measured on {document['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB; "
     text += f"Julia {document['julia']}, PackageCompiler {document['packagecompiler']}, jlsys {document['jlsys']}. "
     text += f"Test suites: {suites}. Medians of {len(builds) // 2 or 1} build{'s' if len(builds) > 3 else ''} each "
-    text += f"and {len(runs)} sessions each, in turn."
+    text += f"and of {len(runs)} rounds of sessions, in turn."
     if others:
         text += f" Meanwhile other work kept {others[0]:.1f} to {others[-1]:.1f} cores busy."
     return text

@@ -29,7 +29,7 @@ class Figures(unittest.TestCase):
         self.assertIn("| build, nothing cached | – | 400 s | 300 s | 0.75 (≤ 0.8) |", table)
         self.assertIn("| held-out script | 20 s | 2 s | 3 s | 1.50 (not ≤ 1) |", table)
         self.assertIn("| build, nothing changed | – | – | 12 ms | ≤ 20 ms |", table)
-        self.assertIn("3 sessions each", table)
+        self.assertIn("3 rounds of sessions", table)
 
     def test_what_was_not_measured_has_no_row(self):
         self.document["builds"] = [b for b in self.document["builds"] if b["kind"] != "bumped"]
