@@ -40,7 +40,10 @@ class Figure:
 
 
 def load(file: Path) -> dict:
-    document = json.loads(file.read_text())
+    try:
+        document = json.loads(file.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{file} is no JSON document: {error}") from error
     if document.get("schema") != SCHEMA:
         raise ValueError(f"{file} has the schema {document.get('schema')}, this script reads {SCHEMA}")
     return document
