@@ -13,22 +13,37 @@ let folder = @__DIR__, options = Base.JLOptions()
     if isdefined(Base, :isprecompiled) && options.use_compiled_modules != 0 && options.use_pkgimages != 0
         problem = ""
         env, depot = joinpath(folder, "env"), joinpath(folder, "depot")
+        # What is loaded stays: a collection now would look through all of it and find nothing.
+        collects = GC.enable(false)
         try
             uuid, name = split(readline(joinpath(folder, "identity")), '\t')
             package = Base.PkgId(Base.UUID(uuid), String(name))
             push!(LOAD_PATH, env)
             push!(DEPOT_PATH, depot)
-            # Julia judges whether it is stale, by all that it depends on; what is stale `require` would precompile.
-            if Base.locate_package(package) === nothing
+            path = Base.locate_package(package)
+            stale = "what the startup package was built from was precompiled anew since; `jlsys build --force` builds it again"
+            # Julia judges whether it is stale, by all that it depends on.
+            if path === nothing
                 problem = "the startup package is not in $folder"
+            elseif isdefined(Base, :_require_search_from_serialized) &&
+                   applicable(Base._require_search_from_serialized, package, path, UInt128(0))
+                # As `require` does on 1.9 and 1.10 (`_require` in base/loading.jl), which would precompile what is stale;
+                # asking before, as below, checks every cache twice.
+                lock(Base.require_lock)
+                try
+                    Base._require_search_from_serialized(package, path, UInt128(0)) === nothing && (problem = stale)
+                finally
+                    unlock(Base.require_lock)
+                end
             elseif Base.isprecompiled(package)
                 Base.require(package)
             else
-                problem = "what the startup package was built from was precompiled anew since; `jlsys build --force` builds it again"
+                problem = stale
             end
         catch error
             problem = string("the startup package does not load: ", first(split(sprint(showerror, error), '\n')))
         finally
+            GC.enable(collects)
             # What packages did to the paths when they were loaded stays.
             for (paths, ours) in ((LOAD_PATH, env), (DEPOT_PATH, depot))
                 at = findlast(isequal(ours), paths)
