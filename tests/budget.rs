@@ -42,7 +42,7 @@ fn workloads_are_cut_first_and_share_what_there_is() {
 
 #[test]
 fn with_too_many_statements_the_packages_alone_are_built() {
-    let shim = Shim::new("if [ -s $statements ]; then sleep 600; fi");
+    let shim = Shim::new("if [ -s $statements ]; then sleep 600; fi").without_startup();
     let report = build_within(&shim, 30, 0);
     assert_eq!(report["tier"], "load", "{report:#}");
     assert_eq!(shim.attempts().len(), 2);
@@ -51,7 +51,7 @@ fn with_too_many_statements_the_packages_alone_are_built() {
 
 #[test]
 fn when_the_time_is_over_julia_stays_as_it_is_until_there_is_more() {
-    let shim = Shim::new("replayed; sleep 600");
+    let shim = Shim::new("replayed; sleep 600").without_startup();
     let report = build_within(&shim, 12, 3);
     assert_eq!((&report["tier"], &report["cut_short"]), (&"stock".into(), &12.0.into()), "{report:#}");
     let warnings = report["warnings"].to_string();

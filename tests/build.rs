@@ -63,8 +63,13 @@ fn project() -> Project {
         .write()
 }
 
+/// Built where there is no C compiler, if this Julia has a linker of its own.
 fn built() -> Project {
-    let project = project();
+    let mut project = project();
+    if julia_is_since(9) {
+        let tools = support::tools_without_compiler(&project);
+        project = project.env("PATH", tools);
+    }
     project.jlsys(NATIVE).expect_status(0);
     project
 }

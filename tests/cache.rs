@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -106,7 +106,7 @@ fn a_name_that_leads_nowhere_is_said() {
 
 #[test]
 fn a_project_is_shown_by_its_folder_also_when_its_build_failed() {
-    let shim = Shim::with_compiler("", "exit 1");
+    let shim = Shim::with_compiler("", "exit 1").without_startup();
     shim.build(&[], 3);
     let shown = shim.project.jlsys(&["cache", "show", "--json"]).expect_status(0).json();
     assert_eq!(shown["report"]["outcome"], "fallback");
@@ -261,7 +261,7 @@ fn an_image_that_is_being_built_is_not_removed() {
 
 #[test]
 fn gc_forgets_projects_and_failures_of_the_past() {
-    let shim = Shim::with_compiler("", "exit 1");
+    let shim = Shim::with_compiler("", "exit 1").without_startup();
     shim.build(&[], 3);
     let cache = shim.project.cache();
     let count = |folder: &str| fs::read_dir(cache.join(folder)).unwrap().count();
@@ -391,7 +391,7 @@ fn who_names_a_shared_cache_believes_its_owner_and_nobody_else() {
     let (shim, operators) = shared();
     let give = |path: &Path, owner: u32| {
         for file in walkdir::WalkDir::new(path) {
-            chown(file.unwrap().path(), Some(owner), None).unwrap();
+            lchown(file.unwrap().path(), Some(owner), None).unwrap();
         }
     };
     give(&operators, 4242);

@@ -169,17 +169,10 @@ fn interrupted_it_stops_everything_and_says_so() {
 fn without_a_compiler_plain_julia_stays() {
     let project = Project::new().stdlib("Mmap").write();
     if support::julia_is_since(9) {
-        println!("skipped: this Julia has a linker of its own");
+        println!("skipped: this Julia has a linker of its own, with which tests/build.rs builds");
         return;
     }
-    // What the wrapper of a Julia may need, and no compiler.
-    let tools = project.outside("tools");
-    std::fs::create_dir(&tools).unwrap();
-    for tool in ["sh", "readlink", "dirname"] {
-        let output = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().unwrap();
-        let path = String::from_utf8(output.stdout).unwrap();
-        std::os::unix::fs::symlink(path.trim(), tools.join(tool)).unwrap();
-    }
+    let tools = support::tools_without_compiler(&project);
     let run = |args: &[&str]| {
         let mut command = project.command(args);
         Ran(command.env("PATH", &tools).output().unwrap())

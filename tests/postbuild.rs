@@ -142,7 +142,7 @@ fn without_ijulia_it_says_so_and_goes_on() {
 
 #[test]
 fn a_build_that_fails_fails_nothing_else() {
-    let shim = Shim::with_compiler("", "echo cannot link >&2; exit 1");
+    let shim = Shim::with_compiler("", "echo cannot link >&2; exit 1").without_startup();
     let binder = binder(&shim);
     let kernelspec = binder.kernelspec();
     let ran = binder.jlsys(&["postbuild"]).expect_status(0);
@@ -156,7 +156,7 @@ fn a_build_that_fails_fails_nothing_else() {
 
 #[test]
 fn an_image_with_less_than_everything_is_good_enough_unless_strict() {
-    let shim = Shim::new("if [ -s $statements ]; then replayed; kill -ABRT $$; fi");
+    let shim = Shim::new("if [ -s $statements ]; then replayed; kill -ABRT $$; fi").without_startup();
     let binder = binder(&shim);
     binder.jlsys(&["postbuild"]).expect_status(0).expect_stderr("(tier load)");
     binder.jlsys(&["postbuild", "--strict"]).expect_status(2);
@@ -198,16 +198,11 @@ fn without_a_julia_it_says_so() {
 #[test]
 fn without_a_compiler_it_says_what_to_put_into_the_repository() {
     let project = Project::new().stdlib("Mmap").write();
-    let version = std::process::Command::new(julia()).arg("--version").output().unwrap();
-    if !String::from_utf8_lossy(&version.stdout).contains(" 1.5.") {
+    if support::julia_is_since(9) {
         println!("skipped: this Julia has a linker of its own");
         return;
     }
-    let tools = project.outside("tools");
-    std::fs::create_dir(&tools).unwrap();
-    for tool in ["sh", "readlink"] {
-        std::os::unix::fs::symlink(PathBuf::from("/bin").join(tool), tools.join(tool)).unwrap();
-    }
+    let tools = support::tools_without_compiler(&project);
     let binder = Binder::new(&project, julia());
     let path = format!("{}:{}", binder.folder("JULIA_PATH").join("bin").display(), tools.display());
     let binder = binder.set("PATH", path);
@@ -219,7 +214,7 @@ fn without_a_compiler_it_says_what_to_put_into_the_repository() {
 
 #[test]
 fn it_ends_when_its_time_is_over() {
-    let shim = Shim::new("replayed; sleep 600");
+    let shim = Shim::new("replayed; sleep 600").without_startup();
     let binder = binder(&shim);
     let started = Instant::now();
     let ran = binder.jlsys(&["postbuild", "--time-budget", "12s"]).expect_status(0);

@@ -394,6 +394,18 @@ impl Project {
     }
 }
 
+/// A folder for `PATH` with what the wrapper of a Julia may need, and no compiler.
+pub fn tools_without_compiler(project: &Project) -> PathBuf {
+    let tools = project.outside("tools");
+    std::fs::create_dir(&tools).unwrap();
+    for tool in ["sh", "readlink", "dirname"] {
+        let output = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().unwrap();
+        let path = String::from_utf8(output.stdout).unwrap();
+        std::os::unix::fs::symlink(path.trim(), tools.join(tool)).unwrap();
+    }
+    tools
+}
+
 pub fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();

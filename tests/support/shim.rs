@@ -70,6 +70,16 @@ impl Shim {
         Self { project: project.env("JULIA", julia).env("JULIA_CC", cc) }
     }
 
+    /// With no startup package either, so that what is left is the same on every version: from 1.9 on it would be
+    /// better than packages without statements, and than nothing.
+    pub fn without_startup(self) -> Self {
+        let path = self.project.outside("julia");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let refusal = "case $* in */startup.jl*) echo 'no startup package' >&2; exit 1 ;; esac";
+        std::fs::write(&path, text.replacen("out=\n", &format!("{refusal}\nout=\n"), 1)).unwrap();
+        self
+    }
+
     pub fn build(&self, args: &[&str], status: i32) -> Value {
         let args: Vec<&str> =
             ["build", "--cpu-target", "native", "--json"].into_iter().chain(args.iter().copied()).collect();
