@@ -32,6 +32,11 @@ impl Budget {
         self.total.map(|total| self.started + total / 2)
     }
 
+    /// When it is over.
+    pub fn end(&self) -> Option<Instant> {
+        self.total.map(|total| self.started + total)
+    }
+
     /// What is left; `None` when there is no end to it.
     pub fn left(&self) -> Option<Duration> {
         self.total.map(|total| total.saturating_sub(self.started.elapsed()))

@@ -16,7 +16,7 @@ use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
 use crate::sysimage::{HostCpu, LinkError, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
-use crate::workload::{self, Capacity, For};
+use crate::workload::{self, Capacity, For, Precompiling};
 
 mod attempt;
 mod startup;
@@ -274,6 +274,11 @@ impl<'a> Build<'a> {
         if !is_needed || !julia.differences().precompiles_in_parallel() {
             return Ok(());
         }
+        // What is not precompiled by then is loaded from its source, for which the time is over as well.
+        let deadline = match purpose {
+            For::Workloads => self.budget.end_of_workloads(),
+            For::Writing(_) | For::Sessions(_) => self.budget.end(),
+        };
         let (name, title) = match purpose {
             For::Workloads => ("precompile", "precompiling packages"),
             For::Writing(_) => ("precompile-image", "precompiling packages for the image"),
@@ -292,8 +297,8 @@ impl<'a> Build<'a> {
         let mut all = true;
         let jobs = self.jobs();
         for (project, named, log) in runs {
-            let finished =
-                workload::precompile(julia, project, &self.drivers, purpose, named, jobs, &log).await?;
+            let how = Precompiling { purpose, named, jobs, deadline };
+            let finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
             self.report.saw_memory(finished.peak_memory_bytes);
             all &= finished.ending.is_success();
         }

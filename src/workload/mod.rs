@@ -19,7 +19,7 @@ use crate::file::Sha256Digest;
 pub use capacity::Capacity;
 pub use load::{LoadError, Loaded, load};
 pub use notebook::{Notebook, NotebookError};
-pub use precompile::{For, precompile};
+pub use precompile::{For, Precompiling, precompile};
 pub use runner::{Outcome, Ran, Runner};
 pub use select::{SelectError, Selection, select};
 

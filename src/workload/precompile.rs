@@ -1,7 +1,7 @@
 //! Precompiling the packages, several at once, before anything loads them.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::julia::{Driver, JuliaInstall};
 use crate::process::{self, Finished, ProcessError};
@@ -20,19 +20,30 @@ pub enum For<'a> {
     Sessions(&'a Path),
 }
 
-/// Precompiles the packages of a project that are not in Julia's image, and their extensions, `jobs` at once: those that
-/// are `named` and what they depend on, or all.
+/// How to go about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Precompiling<'a> {
+    /// For which processes.
+    pub purpose: For<'a>,
+    /// The package to precompile with what it depends on; all when absent.
+    pub named: Option<&'a str>,
+    /// How many packages at once.
+    pub jobs: usize,
+    /// When it must have ended, if there is little time.
+    pub deadline: Option<Instant>,
+}
+
+/// Precompiles the packages of a project that are not in Julia's image, and their extensions.
 ///
 /// What does not precompile is no error here: [`load`](super::load) finds which it is, and what it says.
 pub async fn precompile(
     julia: &JuliaInstall,
     project_file: &Path,
     drivers: &Path,
-    purpose: For<'_>,
-    named: Option<&str>,
-    jobs: usize,
+    how: Precompiling<'_>,
     log: &Path,
 ) -> Result<Finished, ProcessError> {
+    let Precompiling { purpose, named, jobs, deadline } = how;
     let driver = Driver::PRECOMPILE.path_in(drivers);
     let command = julia.command(project_file);
     let command = match purpose {
@@ -41,5 +52,6 @@ pub async fn precompile(
         For::Sessions(image) => command.option("--sysimage=", image).arg(driver).arg("--repl"),
     };
     let command = command.args(named).env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
-    process::run(&command, Some(PATIENCE), log).await
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    process::run(&command, Some(left.map_or(PATIENCE, |left| left.min(PATIENCE))), log).await
 }
