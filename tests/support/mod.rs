@@ -101,6 +101,11 @@ pub fn julia_is_since(minor: u32) -> bool {
     *MINOR.get_or_init(|| says("print(VERSION.minor)").parse().unwrap()) >= minor
 }
 
+/// What a build comes to when no image can be built: its tier and exit status. From 1.9 on the startup package is there.
+pub fn without_image() -> (&'static str, i32) {
+    if julia_is_since(9) { ("startup", 0) } else { ("stock", 3) }
+}
+
 /// A package that is installed in the depot, as `Pkg.add` leaves it. Its module has this source.
 pub fn package(name: &str, source: &str) -> Package {
     Package {
