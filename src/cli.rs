@@ -127,7 +127,7 @@ pub struct BuildArgs {
     /// Try again what did not work, or not in full, before
     #[arg(long)]
     pub retry: bool,
-    /// Build even if there is an image
+    /// Build even if there is an image, and run every workload again
     #[arg(long)]
     pub force: bool,
     /// Stop at the startup package, which takes seconds, and write no image (Julia 1.9 and later)
@@ -201,6 +201,9 @@ pub struct TraceArgs {
     /// Also write a page with a timeline of it to this file (by default jlsys-profile.html)
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = DEFAULT_FILE)]
     pub profile: Option<PathBuf>,
+    /// Run every workload again, also those that nothing changed for since they ran last
+    #[arg(long)]
+    pub force: bool,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

@@ -13,9 +13,11 @@ use crate::workload::{Kind, Workload};
 
 mod difference;
 mod sources;
+mod trace;
 
 pub use difference::differences;
 pub use sources::SourcesError;
+pub use trace::{TraceInputs, TraceKey, TraceKeys, TracedPackage};
 
 /// The name of an image: the SHA-256 of its [`KeyInputs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -149,12 +151,8 @@ impl KeyInputs {
             };
             let (name, version) = (package.name.clone(), package.version.clone());
             packages.insert(planned.uuid, KeyPackage { name, version, code, needed: planned.needed });
-            // A Julia without preferences compiles the same whatever stands in the file.
-            if julia.differences().has_preferences()
-                && let Some(table) = environment.preferences.get(&planned.uuid)
-            {
-                // A TOML table always has a JSON form; dates become text.
-                preferences.insert(planned.uuid, serde_json::to_value(table).unwrap_or_default());
+            if let Some(value) = preferences_of(planned.uuid, environment, julia) {
+                preferences.insert(planned.uuid, value);
             }
         }
         let mut workloads: Vec<KeyWorkload> = plan.workloads.iter().map(KeyWorkload::from).collect();
@@ -189,6 +187,18 @@ impl KeyInputs {
         // Structs, ordered maps and lists of plain values serialise always, and always the same.
         Key(Sha256Digest::of(serde_json::to_vec(self).unwrap_or_default()))
     }
+}
+
+/// What Julia reads of a package's preferences.
+fn preferences_of(
+    package: Uuid,
+    environment: &Environment,
+    julia: &JuliaInstall,
+) -> Option<serde_json::Value> {
+    // A Julia without preferences compiles the same whatever stands in the file.
+    let table = environment.preferences.get(&package).filter(|_| julia.differences().has_preferences())?;
+    // A TOML table always has a JSON form; dates become text.
+    Some(serde_json::to_value(table).unwrap_or_default())
 }
 
 impl From<&JuliaInstall> for KeyJulia {

@@ -19,6 +19,8 @@ use crate::trace::{LoadedModule, Modules, Owner};
 use crate::workload::{self, Capacity, For, Precompiling};
 
 mod attempt;
+mod cleaning;
+mod reuse;
 mod startup;
 mod traces;
 
@@ -37,7 +39,7 @@ pub struct BuildOptions {
     pub jobs: Option<usize>,
     /// Whether to try again what did not work, or did not work in full, before.
     pub retry: bool,
-    /// Whether to build even if there is an image.
+    /// Whether to build even if there is an image, and to run workloads even if their traces are kept.
     pub force: bool,
     /// Whether to stop at the startup package.
     pub quick: bool,
@@ -145,8 +147,7 @@ pub async fn trace(
     prepared.cache.prepare()?;
     let budget = Budget::starting_now(options.time_budget);
     let mut build = Build::new(prepared, options, budget, progress, prepared.cache.stage()?)?;
-    let (plan, traces) = build.trace().await?;
-    let statements = build.collect(&plan, &traces)?;
+    let (plan, statements) = build.trace().await?;
     build.warn_of_left_out(&plan);
     if let Some(output) = output {
         std::fs::copy(&statements.path, output).map_err(Error::file(output))?;
@@ -239,7 +240,7 @@ impl<'a> Build<'a> {
     }
 
     async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
-        let (plan, traces) = match self.trace().await {
+        let (plan, statements) = match self.trace().await {
             Err(error @ Error::OutOfTime { .. }) => {
                 self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
                 self.report.warnings.push(error.to_string());
@@ -247,7 +248,6 @@ impl<'a> Build<'a> {
             }
             traced => traced?,
         };
-        let statements = self.collect(&plan, &traces)?;
         if self.prepared.julia.differences().has_startup_package() {
             self.build_startup(&plan, &statements).await?;
         }

@@ -190,11 +190,14 @@ pub struct WorkloadReport {
     /// When it started, in seconds from the build's start; absent when it was not run.
     #[serde(default)]
     pub started: Option<f64>,
-    /// How long it took.
+    /// How long it took; if it was not run again, how long it took then.
     pub seconds: f64,
     /// How many seconds of that went into compiling, over all threads, where that is known.
     #[serde(default)]
     pub compile_seconds: Option<f64>,
+    /// Whether it was not run, since nothing changed that it depends on: its trace is that of an earlier run.
+    #[serde(default)]
+    pub reused: bool,
     /// The lines that it traced.
     pub statements: u64,
     /// What it printed, where that was kept.
@@ -214,6 +217,7 @@ impl WorkloadReport {
             started: ran.started.map(|started| started.saturating_duration_since(start).as_secs_f64()),
             seconds: ran.seconds,
             compile_seconds: ran.compile_seconds,
+            reused: ran.reused,
             statements,
             log: Some(ran.log.clone()),
             note: ran.note.clone(),

@@ -107,7 +107,7 @@ struct Format {
 }
 
 pub(super) const HEADER: &str = "entry.json";
-const KEY_INPUTS: &str = "key.json";
+pub(super) const KEY_INPUTS: &str = "key.json";
 
 impl Entry {
     /// Opens the entry in `folder` and checks, by a few `stat`s, that its image is the one that was committed.

@@ -138,7 +138,7 @@ impl Cache {
         self.discard(&damaged.folder)
     }
 
-    /// Removes failures that are older than `max_age`, and what is known of projects and Julias that are gone.
+    /// Removes failures that are older than `max_age`, traces that were not used for that long, and what is known of projects and Julias that are gone.
     pub fn forget_the_past(&self, max_age: Option<Duration>) {
         let is_old = |path: &Path| {
             let changed = path.symlink_metadata().and_then(|metadata| metadata.modified());
@@ -147,6 +147,9 @@ impl Cache {
         };
         for folder in children(&self.folder("failures")).filter(|folder| is_old(folder)) {
             let _ = self.discard(&folder);
+        }
+        if let Some(max_age) = max_age {
+            self.bound_traces(max_age, u64::MAX);
         }
         let records = ["projects", "probes", measured::FOLDER].map(|name| children(&self.folder(name)));
         for record in records.into_iter().flatten() {
@@ -159,7 +162,7 @@ impl Cache {
     }
 
     /// Moves a folder out of sight before it is removed, so that nobody sees half of it.
-    fn discard(&self, folder: &Path) -> Result<(), CacheError> {
+    pub(super) fn discard(&self, folder: &Path) -> Result<(), CacheError> {
         let write = |source| CacheError::Write { path: folder.to_owned(), source };
         let staging = self.stage()?;
         std::fs::rename(folder, staging.work().join("removed")).map_err(write)?;

@@ -3,6 +3,7 @@
 //! ```text
 //! images/KEY/     entry.json (what `run` needs), contents.json, key.json, report.json, statements.jl, logs/, sys.so,
 //!                 cpus/ (on which CPUs it was tried since), used (its time of change is the last use)
+//! traces/KEY/     what a workload was seen to compile: trace.json, key.json, trace.jl.zst, log.zst, used
 //! failures/KEY/   report.json and logs/ of a build that came to nothing
 //! projects/       which entry a project used last, and with which flags
 //! measured/       what `jlsys trace` last measured of a project
@@ -32,6 +33,7 @@ mod project;
 mod staging;
 mod startup;
 mod tidy;
+mod traces;
 mod trust;
 mod usage;
 mod verdict;
@@ -48,6 +50,7 @@ pub use listing::{Damaged, ListedEntry, Listing, Lookup, LookupError};
 pub use lock::BuildLock;
 pub use project::ProjectRecord;
 pub use staging::Staging;
+pub use traces::{KeptTrace, TraceUsage};
 pub use verdict::Verdict;
 
 use serde::de::DeserializeOwned;
@@ -172,7 +175,9 @@ impl Cache {
 
     /// Makes the cache's folders, private to this user, and checks that nobody else can write to them.
     pub fn prepare(&self) -> Result<(), CacheError> {
-        for name in ["", IMAGES, "failures", "projects", "probes", "locks", startup::FOLDER, "tmp"] {
+        let folders =
+            ["", IMAGES, traces::FOLDER, "failures", "projects", "probes", "locks", startup::FOLDER, "tmp"];
+        for name in folders {
             let folder = self.folder(name);
             create_private(&folder).map_err(|source| CacheError::Write { path: folder.clone(), source })?;
             Trust::OWN
@@ -187,6 +192,7 @@ impl Cache {
     fn sweep(&self) {
         staging::sweep(&self.folder("tmp"));
         startup::sweep(self);
+        self.bound_traces(traces::OLDEST, traces::LARGEST);
     }
 
     /// The entry of a key, if there is one that may be used.

@@ -121,7 +121,8 @@ impl Staging {
                 report.startup = Some(target.join(startup::FOLDER));
             }
             Entry::write(&self.entry(), inputs, report, tried_on.clone(), &self.known)?;
-            self.put_in_place(&target)?;
+            // An entry that is there goes into the build's folder, to be removed with it.
+            put_in_place(&self.entry(), &target)?;
             startup::lead_to(cache, &target)
         };
         commit().map_err(|source| CacheError::Write { path: target.clone(), source })?;
@@ -132,22 +133,20 @@ impl Staging {
     }
 }
 
-impl Staging {
-    /// Renames the entry to `target`. An entry that is there goes into the build's folder, to be removed with it.
-    fn put_in_place(&self, target: &Path) -> io::Result<()> {
-        // On a filesystem without locks another builder may be at the same; each turn is one step of either.
-        for turn in 0..100 {
-            match std::fs::rename(self.entry(), target) {
-                Err(error) if is_others_work(&error) => {}
-                result => return result,
-            }
-            match exchange(&self.entry(), target, turn) {
-                Err(error) if is_others_work(&error) => {}
-                result => return result,
-            }
+/// Renames a folder to `target`. What is there takes the folder's place.
+pub(super) fn put_in_place(folder: &Path, target: &Path) -> io::Result<()> {
+    // On a filesystem without locks another builder may be at the same; each turn is one step of either.
+    for turn in 0..100 {
+        match std::fs::rename(folder, target) {
+            Err(error) if is_others_work(&error) => {}
+            result => return result,
         }
-        Err(io::Error::other("other builders put theirs there again and again"))
+        match exchange(folder, target, turn) {
+            Err(error) if is_others_work(&error) => {}
+            result => return result,
+        }
     }
+    Err(io::Error::other("other builders put theirs there again and again"))
 }
 
 fn is_others_work(error: &io::Error) -> bool {

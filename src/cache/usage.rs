@@ -12,7 +12,8 @@ use jiff::Timestamp;
 
 use super::Entry;
 
-const FILE: &str = "used";
+/// The file.
+pub(super) const FILE: &str = "used";
 
 /// How exact the time is.
 pub(super) const GRAIN: Duration = Duration::from_secs(3600);

@@ -86,8 +86,12 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
     };
     let build = pipeline::build(&prepared, options, progress);
     let built = process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)?;
-    let freed = prepared.cache.tidy(LOG_LIMIT);
+    let mut freed = prepared.cache.tidy(LOG_LIMIT);
     let report = built?;
+    // They would be another layer's weight. The image that is still to be built is made from them.
+    if !report.image_pending {
+        freed += prepared.cache.forget_traces();
+    }
     for warning in &report.warnings {
         progress.warn(warning);
     }

@@ -18,7 +18,8 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.work.request())?;
     let profile = args.profile.as_deref().map(profile::Target::new).transpose()?;
     let progress = Progress::new(args.work.verbosity());
-    let options = BuildOptions { jobs: args.work.jobs.map(Into::into), ..BuildOptions::default() };
+    let jobs = args.work.jobs.map(Into::into);
+    let options = BuildOptions { jobs, force: args.force, ..BuildOptions::default() };
     let trace = pipeline::trace(&prepared, options, args.output.as_deref(), &progress);
     let report =
         process::block_on_interruptible(trace).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
@@ -82,7 +83,7 @@ fn table(workloads: &[WorkloadReport]) -> String {
     for workload in workloads {
         table.add_row([
             workload.kind.of(&workload.name),
-            workload.outcome.to_string(),
+            format!("{}{}", workload.outcome, if workload.reused { ", reused" } else { "" }),
             format!("{:.1}", workload.seconds),
             workload.compile_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")),
             workload.statements.to_string(),

@@ -45,7 +45,7 @@ impl Environment {
         else {
             return;
         };
-        let needed = super::graph::closure(&other.packages, std::iter::once(uuid));
+        let needed = super::graph::closure(|uuid| other.packages.get(&uuid), std::iter::once(uuid));
         match self.objections(&needed, is_installed).as_slice() {
             [] => {}
             [first, rest @ ..] => {

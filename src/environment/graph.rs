@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Package, Uuid};
 
-/// Everything reachable from the roots, each package after what it depends on.
-pub(super) fn closure(
-    packages: &BTreeMap<Uuid, Package>,
+/// Everything reachable from the roots, each package after what it depends on. `package` finds one.
+pub(super) fn closure<'a>(
+    package: impl Fn(Uuid) -> Option<&'a Package>,
     roots: impl Iterator<Item = Uuid>,
-) -> Vec<&Package> {
+) -> Vec<&'a Package> {
     let mut order = Vec::new();
     let mut reached = BTreeSet::new();
     // A stack of its own instead of recursion: a manifest decides how deep this goes.
-    let mut path: Vec<(&Package, std::slice::Iter<'_, Uuid>)> = Vec::new();
+    let mut path: Vec<(&'a Package, std::slice::Iter<'a, Uuid>)> = Vec::new();
     for root in roots {
         let mut next = Some(root);
         loop {
-            match next.and_then(|uuid| packages.get(&uuid)) {
+            match next.and_then(&package) {
                 Some(package) if reached.insert(package.uuid) => {
                     path.push((package, package.deps.iter()));
                 }

@@ -47,6 +47,8 @@ pub struct Environment {
     pub packages: BTreeMap<Uuid, Package>,
     /// The preferences of those packages and of the project's own; only packages that have any.
     pub preferences: BTreeMap<Uuid, Table>,
+    /// The project file of the default environment (`@v#.#`), which Julia searches behind the project.
+    pub default_project: Option<PathBuf>,
     /// Packages of another environment that were taken along: they and what they need are among `packages`.
     pub companions: Vec<Companion>,
     /// Packages of another environment that could not be taken along.
@@ -80,6 +82,7 @@ impl Environment {
             manifest: header,
             packages,
             preferences,
+            default_project: files.default_project.clone(),
             companions: Vec::new(),
             left_behind: Vec::new(),
             project_package,
@@ -121,7 +124,14 @@ impl Environment {
     /// on each other in a circle, they are in the order in which they were reached.
     pub fn closure(&self) -> Vec<&Package> {
         let companions = self.companions.iter().map(|companion| companion.uuid);
-        graph::closure(&self.packages, self.project.deps.values().copied().chain(companions))
+        let roots = self.project.deps.values().copied().chain(companions);
+        graph::closure(|uuid| self.packages.get(&uuid), roots)
+    }
+
+    /// The packages of the environment, the project's own among them, that these load, and they themselves; each after
+    /// what it depends on. What the environment does not have is passed over.
+    pub fn closure_of(&self, roots: impl IntoIterator<Item = Uuid>) -> Vec<&Package> {
+        graph::closure(|uuid| self.package(uuid), roots.into_iter())
     }
 
     /// The packages that cannot be loaded without this one, directly or through others, in the order of their UUIDs.

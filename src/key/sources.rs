@@ -1,11 +1,13 @@
 //! A digest of the files that a path package is made of.
 
+use std::cell::Cell;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::file::Sha256Digest;
+use crate::file::{Sha256Digest, Stamp};
 
 /// The sources of a package that is to go into the image cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -21,22 +23,74 @@ pub struct SourcesError {
 /// Hidden files (`.git` above all), documentation and notebooks take no part. All else does, since a package may `include` or read
 /// any of its files while it is compiled. Nested packages' own environments (`Manifest.toml` and the like) do too.
 pub(super) fn digest(package: &str, folder: &Path) -> Result<Sha256Digest, SourcesError> {
-    let fail = |source| SourcesError { package: package.to_owned(), folder: folder.to_owned(), source };
+    digest_of(folder, takes_part, |file| Sha256Digest::of_file(file.path()).map(|digest| digest.to_string()))
+        .map_err(|source| SourcesError { package: package.to_owned(), folder: folder.to_owned(), source })
+}
+
+/// Larger files hold data rather than code.
+const LARGEST_SOURCE: u64 = 16 << 20;
+
+/// The same for a package that stays outside of the image, and may have gigabytes of data in its folder: a large file
+/// is known by its size and time of change. `None` when the folder cannot be read.
+pub(super) fn digest_of_outsider(folder: &Path) -> Option<Sha256Digest> {
+    let content = |file: &DirEntry| {
+        let metadata = file.path().metadata()?;
+        if metadata.len() > LARGEST_SOURCE {
+            return Ok(format!("{:?}", Stamp::from(&metadata)));
+        }
+        Sha256Digest::of_file(file.path()).map(|digest| digest.to_string())
+    };
+    digest_of(folder, takes_part, content).ok()
+}
+
+/// In a folder with more files and folders than this somebody keeps other things than a project.
+const MOST_FILES: usize = 20_000;
+
+/// A digest of the Julia files in a project's folder, any of which its scripts and notebooks may include. `None` when the
+/// folder cannot be read, or is very full.
+pub(super) fn digest_of_scripts(folder: &Path) -> Option<Sha256Digest> {
+    let seen = Cell::new(0);
+    let is_script = |entry: &DirEntry| {
+        seen.set(seen.get() + 1);
+        let name = entry.file_name().as_encoded_bytes();
+        let is_wanted = entry.file_type().is_dir() || name.ends_with(b".jl");
+        seen.get() <= MOST_FILES && is_wanted && (entry.depth() == 0 || !name.starts_with(b"."))
+    };
+    let content = |file: &DirEntry| Sha256Digest::of_file(file.path()).map(|digest| digest.to_string());
+    digest_of(folder, is_script, content).ok().filter(|_| seen.get() <= MOST_FILES)
+}
+
+/// A digest of the files that make an environment out of a folder; `None` when they cannot be read.
+pub(super) fn digest_of_environment(folder: &Path) -> Option<Sha256Digest> {
+    let is_project = |entry: &DirEntry| {
+        let is_toml = entry.file_name().as_encoded_bytes().ends_with(b".toml");
+        entry.depth() == 0 || entry.file_type().is_file() && is_toml
+    };
+    let content = |file: &DirEntry| Sha256Digest::of_file(file.path()).map(|digest| digest.to_string());
+    digest_of(folder, is_project, content).ok()
+}
+
+/// A digest of names and what `content` says of each file, in the order of names.
+fn digest_of(
+    folder: &Path,
+    takes_part: impl FnMut(&DirEntry) -> bool,
+    content: impl Fn(&DirEntry) -> io::Result<String>,
+) -> io::Result<Sha256Digest> {
     let mut hasher = Sha256::new();
-    let files = WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(takes_part);
-    for entry in files {
-        let entry = entry.map_err(|error| fail(error.into()))?;
+    for entry in WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(takes_part) {
+        let entry = entry?;
         if entry.file_type().is_dir() {
             continue;
         }
         // A link that leads nowhere, a socket: nothing that code can come from.
-        let Ok(content) = Sha256Digest::of_file(entry.path()) else { continue };
+        let Ok(content) = content(&entry) else { continue };
         let name = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         hasher.update(name.as_os_str().as_encoded_bytes());
         hasher.update([0]);
-        hasher.update(content.to_string());
+        hasher.update(content);
     }
-    hex::encode(hasher.finalize()).parse().map_err(|_| fail(std::io::Error::other("no digest")))
+    let digest: [u8; 32] = hasher.finalize().into();
+    Ok(digest.into())
 }
 
 fn takes_part(entry: &DirEntry) -> bool {

@@ -100,7 +100,8 @@ fn workload_row(workload: &WorkloadReport) -> Row {
         Kind::Scripts => "scripts",
     };
     Row {
-        name: workload.kind.of(&workload.name),
+        // It has no bar: the time was another build's.
+        name: workload.kind.of(&workload.name) + if workload.reused { " (reused)" } else { "" },
         class,
         started: workload.started,
         seconds: workload.seconds,
@@ -241,6 +242,7 @@ mod tests {
             started,
             seconds,
             compile_seconds,
+            reused: false,
             statements,
             log: None,
             note: None,

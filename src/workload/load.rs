@@ -1,10 +1,10 @@
-//! Loading the packages: the first workload, and the one whose result all others need.
+//! Loading the packages: the first workload, and the one that tells which packages the others' statements may be about.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
-use super::{Kind, Outcome, Ran, Runner, compiling};
+use super::{Kind, Outcome, Ran, Runner, Scope, Workload, compiling};
 use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, PackageResults, write_packages};
 use crate::plan::Plan;
@@ -27,6 +27,18 @@ pub struct Loaded {
     pub failed_extensions: BTreeMap<Identity, String>,
 }
 
+impl Loaded {
+    /// What loading showed when it was last tried, and everything loaded.
+    pub fn as_before(ran: Ran) -> Self {
+        Self { ran, failed: BTreeMap::new(), cut_short: false, failed_extensions: BTreeMap::new() }
+    }
+
+    /// Whether everything loads.
+    pub fn all_load(&self) -> bool {
+        !self.cut_short && self.failed.is_empty() && self.failed_extensions.is_empty()
+    }
+}
+
 /// Loading could not be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -42,8 +54,9 @@ pub enum LoadError {
 pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError> {
     let list = runner.traces.join("load-packages");
     let results_file = runner.traces.join("load-results");
-    let trace = runner.traces.join("load.jl");
-    let log = runner.logs.join("load.log");
+    let (trace, log) = runner.files(&Workload::Load);
+    // Nobody closes the semaphore, so there is always a turn to wait for.
+    let _turn = runner.turns.acquire().await;
     let mut ran = Ran {
         name: "load".to_owned(),
         kind: Kind::Load,
@@ -51,6 +64,9 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         started: Some(Instant::now()),
         seconds: 0.0,
         compile_seconds: Some(0.0),
+        limit: runner.limit(),
+        scope: Scope::Project,
+        reused: false,
         peak_memory_bytes: 0,
         cut_short: false,
         ran_out_of_memory: false,

@@ -51,6 +51,16 @@ impl Kind {
     }
 }
 
+/// Among which packages a workload runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Its package, that package's dependencies and its tests': all that the sandbox of `Pkg.test` has.
+    Sandbox,
+    /// All of the project's, and those of the default environment behind it.
+    Project,
+}
+
 /// Code that is run to see what gets compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Workload {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::compiling;
-use super::{Kind, Notebook, Script, TestSuite, Workload};
+use super::{Kind, Notebook, Scope, Script, TestSuite, Workload};
 use crate::julia::{Driver, JuliaInstall};
 use crate::process::{self, Command, Ending, Finished, ProcessError};
 
@@ -59,7 +59,7 @@ impl From<Ending> for Outcome {
     }
 }
 
-/// A workload that was run.
+/// A workload that was run, now or when its trace was kept.
 #[derive(Debug, Clone)]
 pub struct Ran {
     /// The workload's name.
@@ -75,6 +75,12 @@ pub struct Ran {
     /// How much of it went into compiling, over all threads. `None` when that is not known: this Julia does not count it, or the
     /// process did not end by itself.
     pub compile_seconds: Option<f64>,
+    /// How long it might run.
+    pub limit: Duration,
+    /// Among which packages it ran.
+    pub scope: Scope,
+    /// Whether it was not run, since its trace was kept from an earlier run.
+    pub reused: bool,
     /// Peak memory of its largest process, in bytes.
     pub peak_memory_bytes: u64,
     /// Whether the build's time budget ended it, before its own limit did.
@@ -107,25 +113,27 @@ pub struct Runner<'a> {
     pub deadline: Option<Instant>,
     /// How many run at once.
     pub jobs: usize,
+    /// Who may run: as many as there are jobs.
+    pub turns: Semaphore,
 }
 
 impl Runner<'_> {
-    /// Runs test suites, notebooks and scripts; the results are in the workloads' order. `on_start` and `on_end` hear of each.
+    /// Runs test suites, notebooks and scripts; they start in the order in which they come. `on_start` and `on_end` hear of
+    /// each.
     ///
-    /// Loading is not run here, but by [`crate::workload::load`]: whatever else runs needs its result.
+    /// Loading is not run here, but by [`crate::workload::load`].
     pub async fn run(
         &self,
         workloads: &[Workload],
         on_start: impl Fn(&Workload),
-        on_end: impl Fn(&Ran),
-    ) -> Result<Vec<Ran>, ProcessError> {
-        let turns = Semaphore::new(self.jobs);
+        on_end: impl Fn(&Workload, Ran),
+    ) -> Result<(), ProcessError> {
         let others: Vec<_> = workloads.iter().filter(|workload| workload.kind() != Kind::Load).collect();
         let waiting = Cell::new(others.len());
-        let (on_start, on_end, turns, waiting) = (&on_start, &on_end, &turns, &waiting);
+        let (on_start, on_end, waiting) = (&on_start, &on_end, &waiting);
         let running = others.into_iter().map(|workload| async move {
             // Nobody closes the semaphore, so there is always a turn to wait for.
-            let _turn = turns.acquire().await;
+            let _turn = self.turns.acquire().await;
             let limit = self.share(waiting.get());
             waiting.set(waiting.get() - 1);
             on_start(workload);
@@ -133,10 +141,10 @@ impl Runner<'_> {
                 true => self.not_run(workload),
                 false => self.run_one(workload, limit).await?,
             };
-            on_end(&ran);
-            Ok(ran)
+            on_end(workload, ran);
+            Ok(())
         });
-        futures_util::future::try_join_all(running).await
+        futures_util::future::try_join_all(running).await.map(|_: Vec<()>| ())
     }
 
     /// How long a workload may run that starts now.
@@ -166,6 +174,9 @@ impl Runner<'_> {
             started: None,
             seconds: 0.0,
             compile_seconds: None,
+            limit: Duration::ZERO,
+            scope: Scope::Project,
+            reused: false,
             peak_memory_bytes: 0,
             cut_short: true,
             ran_out_of_memory: false,
@@ -176,7 +187,7 @@ impl Runner<'_> {
     }
 
     /// Where a workload's trace and its output go.
-    fn files(&self, workload: &Workload) -> (PathBuf, PathBuf) {
+    pub fn files(&self, workload: &Workload) -> (PathBuf, PathBuf) {
         let name = file_name(workload.kind(), &workload.name());
         (
             self.traces.join(&name).with_added_extension("jl"),
@@ -194,8 +205,13 @@ impl Runner<'_> {
             Some(folder) => command.env("TMPDIR", folder.path()),
             None => command,
         };
+        let mut scope = Scope::Project;
         let finished = match workload {
-            Workload::Tests(suite) => self.run_tests(suite, limit, &trace, &log, in_temporary).await?,
+            Workload::Tests(suite) => {
+                let (ran_in, finished) = self.run_tests(suite, limit, &trace, &log, in_temporary).await?;
+                scope = ran_in;
+                finished
+            }
             Workload::Script(script) => {
                 process::run(&in_temporary(self.script_command(script, &trace)), Some(limit), &log).await?
             }
@@ -225,6 +241,9 @@ impl Runner<'_> {
             started,
             seconds,
             compile_seconds: compiling::take(&trace),
+            limit,
+            scope,
+            reused: false,
             peak_memory_bytes,
             cut_short: outcome == Outcome::Timeout && limit < self.time_limit,
             ran_out_of_memory: ending.is_for_want_of_memory(&log),
@@ -241,7 +260,7 @@ impl Runner<'_> {
         trace: &Path,
         log: &Path,
         prepare: impl Fn(Command) -> Command,
-    ) -> Result<Finished, ProcessError> {
+    ) -> Result<(Scope, Finished), ProcessError> {
         let in_sandbox = self
             .julia
             .command(self.project_file)
@@ -255,7 +274,7 @@ impl Runner<'_> {
         let finished = process::run(&prepare(in_sandbox), Some(limit), log).await?;
         let was_made = trace.metadata().is_ok_and(|metadata| metadata.len() > 0);
         if was_made || finished.ending.is_success() {
-            return Ok(finished);
+            return Ok((Scope::Sandbox, finished));
         }
         // No sandbox: its test dependencies are not to be had, or Pkg cannot make one for this package. Many suites run
         // in the project as well. The first log stays beside the second.
@@ -264,11 +283,12 @@ impl Runner<'_> {
         let tests = suite.folder.join("test");
         let direct = self.traced(trace).arg(IN_HASTE).arg("runtests.jl").directory(tests);
         let second = process::run(&prepare(direct), Some(left), log).await?;
-        Ok(Finished {
+        let both = Finished {
             ending: second.ending,
             seconds: finished.seconds + second.seconds,
             peak_memory_bytes: finished.peak_memory_bytes.max(second.peak_memory_bytes),
-        })
+        };
+        Ok((Scope::Project, both))
     }
 
     fn script_command(&self, script: &Script, trace: &Path) -> Command {
@@ -300,7 +320,7 @@ impl Runner<'_> {
 /// A file name for a workload: its kind keeps a package and a script of one name apart.
 fn file_name(kind: Kind, name: &str) -> String {
     let kind = match kind {
-        Kind::Load => "load",
+        Kind::Load => return "load".to_owned(),
         Kind::Tests => "tests",
         Kind::Notebooks => "notebook",
         Kind::Scripts => "script",

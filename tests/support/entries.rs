@@ -111,6 +111,7 @@ impl Made {
                 started: Some(60.25),
                 seconds: 12.34,
                 compile_seconds: Some(8.5),
+                reused: false,
                 statements: 1200,
                 log: Some(log),
                 note: None,

@@ -190,9 +190,20 @@ mod tests {
         Language { version: "1.5.3", counts_compiling: false, has_package_images: false };
 
     fn ran(kind: Kind, name: &str, compile_seconds: Option<f64>, statements: u64) -> WorkloadReport {
-        let (seconds, started, log, note) = (9.0, Some(0.0), None, None);
+        let (seconds, started, reused, log, note) = (9.0, Some(0.0), false, None, None);
         let (name, outcome) = (name.to_owned(), Outcome::Ok);
-        WorkloadReport { name, kind, outcome, started, seconds, compile_seconds, statements, log, note }
+        WorkloadReport {
+            name,
+            kind,
+            outcome,
+            started,
+            seconds,
+            compile_seconds,
+            reused,
+            statements,
+            log,
+            note,
+        }
     }
 
     fn verdict(workloads: &[WorkloadReport], language: Language<'_>) -> Verdict {

@@ -1,0 +1,211 @@
+//! The hash that names what a workload was seen to compile.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{KeyCode, KeyInputs, KeyJulia, KeyWorkload, preferences_of, sources};
+use crate::environment::{Environment, Package, Project, Source, Uuid, project_in};
+use crate::file::Sha256Digest;
+use crate::julia::{Driver, JuliaInstall};
+use crate::plan::Plan;
+use crate::sysimage::HostCpu;
+use crate::workload::{Scope, TestSuite, Workload};
+
+/// The name of a trace: the SHA-256 of its [`TraceInputs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TraceKey(Sha256Digest);
+
+impl std::fmt::Display for TraceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Everything that can change what a workload is seen to compile.
+///
+/// How long it may run is not among it: [`KeptTrace`](crate::cache::KeptTrace) says how long it might.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TraceInputs {
+    /// What is run. For `load`, its content is the list of what is loaded, in order.
+    pub workload: KeyWorkload,
+    /// Whose tests it is.
+    pub package: Option<Uuid>,
+    /// Among which packages it ran.
+    pub scope: Scope,
+    /// The packages that it can load.
+    pub packages: BTreeMap<Uuid, TracedPackage>,
+    /// Preferences of those packages.
+    pub preferences: BTreeMap<Uuid, serde_json::Value>,
+    /// The Julia files beside a script or notebook, which it may include.
+    pub project_scripts: Option<Sha256Digest>,
+    /// The default environment's files: what is in no sandbox can load its packages too.
+    pub default_environment: Option<Sha256Digest>,
+    /// The Julia that it runs in.
+    pub julia: KeyJulia,
+    /// This machine's CPU: packages may choose methods by what it can.
+    pub host_cpu: HostCpu,
+    /// The drivers that run workloads.
+    pub drivers: Sha256Digest,
+    /// How jlsys runs workloads; raised when the same one would be seen to compile something else.
+    pub traces_format: u32,
+}
+
+/// The present value of [`TraceInputs::traces_format`].
+pub const TRACES_FORMAT: u32 = 1;
+
+/// The drivers that run workloads, and what they include.
+const DRIVERS: &[Driver] =
+    &[Driver::COMPILING, Driver::LOAD, Driver::NOTEBOOK, Driver::OFFLINE, Driver::PACKAGES, Driver::TEST];
+
+/// A package that a workload can load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracedPackage {
+    /// Its name.
+    pub name: String,
+    /// Its version, where the manifest gives one.
+    pub version: Option<String>,
+    /// What its code is.
+    pub code: KeyCode,
+}
+
+impl TraceInputs {
+    /// The key.
+    pub fn key(&self) -> TraceKey {
+        // As for `KeyInputs::key`.
+        TraceKey(Sha256Digest::of(serde_json::to_vec(self).unwrap_or_default()))
+    }
+}
+
+/// Makes the keys of one project's traces; what several depend on is looked at once.
+pub struct TraceKeys<'a> {
+    environment: &'a Environment,
+    julia: &'a JuliaInstall,
+    plan: &'a Plan,
+    image: &'a KeyInputs,
+    outsiders: RefCell<BTreeMap<Uuid, Option<Sha256Digest>>>,
+    scripts: OnceCell<Option<Sha256Digest>>,
+}
+
+impl<'a> TraceKeys<'a> {
+    /// For the workloads of `plan`, whose image is made from `image`.
+    pub fn new(
+        environment: &'a Environment,
+        julia: &'a JuliaInstall,
+        plan: &'a Plan,
+        image: &'a KeyInputs,
+    ) -> Self {
+        let (outsiders, scripts) = (RefCell::default(), OnceCell::new());
+        Self { environment, julia, plan, image, outsiders, scripts }
+    }
+
+    /// What a workload's trace depends on when it runs among these packages; `None` when some of it cannot be read, or
+    /// the workload does not run there.
+    pub fn inputs(&self, workload: &Workload, scope: Scope) -> Option<TraceInputs> {
+        let packages = match (workload, scope) {
+            (Workload::Tests(suite), Scope::Sandbox) => self.sandbox(suite)?,
+            (_, Scope::Sandbox) => return None,
+            // Whatever stays outside of the image is not loaded by it.
+            (Workload::Load, Scope::Project) => {
+                let planned = self.plan.packages.iter();
+                planned.filter_map(|package| self.environment.package(package.uuid)).collect()
+            }
+            (_, Scope::Project) => {
+                self.environment.packages.values().chain(self.environment.project_package()).collect()
+            }
+        };
+        let uuids = packages.iter().map(|package| package.uuid);
+        let preferences = uuids.filter_map(|uuid| {
+            let value = preferences_of(uuid, self.environment, self.julia)?;
+            Some((uuid, value))
+        });
+        let preferences = preferences.collect();
+        let packages = packages.into_iter().map(|package| {
+            let (name, version) = (package.name.clone(), package.version.clone());
+            Some((package.uuid, TracedPackage { name, version, code: self.code(package)? }))
+        });
+        let searches_behind = scope == Scope::Project && *workload != Workload::Load;
+        let default = self.environment.default_project.as_deref().filter(|_| searches_behind);
+        Some(TraceInputs {
+            workload: self.content(workload),
+            package: match workload {
+                Workload::Tests(suite) => Some(suite.uuid),
+                _ => None,
+            },
+            scope,
+            packages: packages.collect::<Option<_>>()?,
+            preferences,
+            project_scripts: match workload {
+                Workload::Notebook(_) | Workload::Script(_) => Some(self.scripts()?),
+                Workload::Load | Workload::Tests(_) => None,
+            },
+            default_environment: match default.and_then(Path::parent) {
+                Some(folder) => Some(sources::digest_of_environment(folder)?),
+                None => None,
+            },
+            julia: KeyJulia::from(self.julia),
+            host_cpu: HostCpu::detect(),
+            drivers: Sha256Digest::of(
+                DRIVERS.iter().map(|driver| driver.text).collect::<Vec<_>>().join("\0"),
+            ),
+            traces_format: TRACES_FORMAT,
+        })
+    }
+
+    fn content(&self, workload: &Workload) -> KeyWorkload {
+        let mut content = KeyWorkload::from(workload);
+        if *workload == Workload::Load {
+            let list = self.plan.modules().map(|(identity, name)| format!("{identity}\t{name}\n"));
+            content.content = Some(Sha256Digest::of(list.collect::<String>()));
+        }
+        content
+    }
+
+    /// What the sandbox of `Pkg.test` takes from the environment: the package, what its tests name, and all that these load
+    /// (`sandbox_preserve` in Pkg's src/Operations.jl). Test dependencies that the environment does not have are named
+    /// in the package's own files, and their versions are the registry's choice.
+    fn sandbox(&self, suite: &TestSuite) -> Option<Vec<&Package>> {
+        let named = test_dependencies(&suite.folder)?;
+        Some(self.environment.closure_of(std::iter::once(suite.uuid).chain(named)))
+    }
+
+    fn code(&self, package: &Package) -> Option<KeyCode> {
+        if let Some(known) = self.image.packages.get(&package.uuid) {
+            return Some(known.code.clone());
+        }
+        Some(match &package.source {
+            Source::Stdlib => KeyCode::Julia,
+            Source::Tree(tree) | Source::Repo { tree, .. } => KeyCode::Tree(tree.to_string()),
+            Source::Path(folder) => {
+                let mut outsiders = self.outsiders.borrow_mut();
+                let digest =
+                    outsiders.entry(package.uuid).or_insert_with(|| sources::digest_of_outsider(folder));
+                KeyCode::Files((*digest)?)
+            }
+        })
+    }
+
+    fn scripts(&self) -> Option<Sha256Digest> {
+        *self.scripts.get_or_init(|| sources::digest_of_scripts(self.environment.project_dir()))
+    }
+}
+
+/// The packages that a package's tests name: in `test/Project.toml`, or in `[extras]` and `[targets]` of its own project
+/// file. `None` when these cannot be read.
+fn test_dependencies(folder: &Path) -> Option<BTreeSet<Uuid>> {
+    let read = |file: PathBuf| Project::read(&file).ok();
+    if let Some(file) = project_in(&folder.join("test")) {
+        return Some(read(file)?.deps.into_values().collect());
+    }
+    // Older packages have a `test/REQUIRE`, if anything; their project file is Pkg's own work.
+    let Some(file) = project_in(folder) else { return Some(BTreeSet::new()) };
+    let project = read(file)?;
+    let names = project.targets.get("test").into_iter().flatten();
+    let find = |name: &String| {
+        [&project.extras, &project.weak_deps, &project.deps].into_iter().find_map(|table| table.get(name))
+    };
+    Some(names.filter_map(find).copied().collect())
+}

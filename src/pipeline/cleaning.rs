@@ -1,0 +1,86 @@
+//! Traces are cleaned while other workloads still run.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::trace::{Collector, Modules, Totals};
+use crate::workload::{Kind, Ran, Workload};
+
+/// Takes in traces as workloads end, and writes them to the statements file in the order in which workloads are reported:
+/// the same workloads make the same file, however long each took.
+pub(super) struct Cleaning {
+    path: PathBuf,
+    out: Option<BufWriter<File>>,
+    collector: Option<Collector<BufWriter<File>>>,
+    /// Whose turn it is, and whose after that.
+    order: VecDeque<(Kind, String)>,
+    /// Those that ended before it was their turn.
+    waiting: BTreeMap<(Kind, String), Ran>,
+    /// Those that are through, with the lines that they traced.
+    through: Vec<(Ran, u64)>,
+    problem: Option<Error>,
+}
+
+impl Cleaning {
+    /// Prepares for these workloads, and makes the statements file.
+    pub(super) fn new(workloads: &[Workload], path: &Path) -> Result<Self, Error> {
+        let out = BufWriter::new(File::create(path).map_err(Error::file(path))?);
+        Ok(Self {
+            path: path.to_owned(),
+            out: Some(out),
+            collector: None,
+            order: workloads.iter().map(|workload| (workload.kind(), workload.name())).collect(),
+            waiting: BTreeMap::new(),
+            through: Vec::new(),
+            problem: None,
+        })
+    }
+
+    /// Tells which modules statements may name, which is known when the packages were loaded.
+    pub(super) fn begin(&mut self, modules: Modules) {
+        if let Some(out) = self.out.take() {
+            self.collector = Some(Collector::new(modules, out));
+        }
+        self.go_on();
+    }
+
+    /// Takes in a workload that ended. One that is not to be reported is passed over.
+    pub(super) fn arrive(&mut self, ran: Ran) {
+        self.waiting.insert((ran.kind, ran.name.clone()), ran);
+        self.go_on();
+    }
+
+    fn go_on(&mut self) {
+        let Some(collector) = &mut self.collector else { return };
+        while let Some(ran) = self.order.front().and_then(|next| self.waiting.remove(next)) {
+            self.order.pop_front();
+            let lines = match File::open(&ran.trace) {
+                Ok(trace) => match collector.read(BufReader::new(trace)) {
+                    Ok(counts) => counts.lines,
+                    Err(error) => {
+                        self.problem.get_or_insert(Error::file(&ran.trace)(error));
+                        0
+                    }
+                },
+                // A workload that ended before it compiled anything left no file.
+                Err(_) => 0,
+            };
+            self.through.push((ran, lines));
+        }
+    }
+
+    /// Ends the statements file. Returns what became of all traces, and each workload with the lines that it traced.
+    pub(super) fn finish(self) -> Result<(Totals, Vec<(Ran, u64)>), Error> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        let totals = match self.collector {
+            Some(collector) => collector.finish().map_err(Error::file(&self.path))?,
+            None => Totals::default(),
+        };
+        Ok((totals, self.through))
+    }
+}

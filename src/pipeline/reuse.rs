@@ -1,0 +1,118 @@
+//! Which workloads need not run, since they did before and nothing changed that they depend on.
+
+use std::collections::BTreeMap;
+
+use crate::cache::KeptTrace;
+use crate::key::{TraceInputs, TraceKeys};
+use crate::prepare::Prepared;
+use crate::workload::{Kind, Outcome, Ran, Runner, Scope, Workload};
+
+/// The traces of earlier runs.
+pub(super) struct Reuse<'a> {
+    prepared: &'a Prepared,
+    /// What each workload's trace depends on, as it is before anything runs: what is edited while it runs is not known to
+    /// have taken part.
+    inputs: BTreeMap<(Kind, String), Vec<TraceInputs>>,
+}
+
+impl<'a> Reuse<'a> {
+    /// Looks at what the workloads of a project depend on.
+    pub(super) fn new(prepared: &'a Prepared) -> Self {
+        let Prepared { environment, julia, plan, inputs, .. } = prepared;
+        let keys = TraceKeys::new(environment, julia, plan, inputs);
+        let with_load = std::iter::once(&Workload::Load).chain(&plan.workloads);
+        let inputs = with_load.map(|workload| {
+            let scopes = [Scope::Sandbox, Scope::Project];
+            let inputs = scopes.into_iter().filter_map(|scope| keys.inputs(workload, scope));
+            (name_of(workload), inputs.collect())
+        });
+        Self { prepared, inputs: inputs.collect() }
+    }
+
+    fn inputs(&self, workload: &Workload) -> &[TraceInputs] {
+        self.inputs.get(&name_of(workload)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a workload was seen to compile when it ran last, if running it again would show the same.
+    pub(super) fn take(&self, workload: &Workload, runner: &Runner<'_>) -> Option<Ran> {
+        let (trace, log) = runner.files(workload);
+        // What had no more time than it would have now might show more.
+        let limit = runner.time_limit.as_secs_f64();
+        let is_wanted = |kept: &KeptTrace| kept.outcome != Outcome::Timeout || kept.limit >= limit;
+        self.inputs(workload).iter().find_map(|inputs| {
+            let kept = self.prepared.cache.take_trace(&inputs.key(), is_wanted, &trace, &log)?;
+            Some(Ran {
+                name: kept.name,
+                kind: kept.kind,
+                outcome: kept.outcome,
+                started: None,
+                seconds: kept.seconds,
+                compile_seconds: kept.compile_seconds,
+                limit: runner.time_limit,
+                scope: inputs.scope,
+                reused: true,
+                peak_memory_bytes: kept.peak_memory_bytes,
+                cut_short: false,
+                ran_out_of_memory: false,
+                trace: trace.clone(),
+                log: log.clone(),
+                note: kept.note,
+            })
+        })
+    }
+
+    /// Keeps the trace of a workload that ran.
+    pub(super) fn keep(&self, workload: &Workload, ran: &Ran) {
+        if !is_worth_keeping(ran) {
+            return;
+        }
+        let Some(inputs) = self.inputs(workload).iter().find(|inputs| inputs.scope == ran.scope) else {
+            return;
+        };
+        let project = &self.prepared.environment.project_file;
+        let kept = KeptTrace::of(ran, inputs, project);
+        // What is not kept runs again.
+        let _ = self.prepared.cache.keep_trace(inputs, kept, &ran.trace, &ran.log);
+    }
+
+    /// Puts the workloads that took longest when they last ran before the others, so that no long one runs on alone at the
+    /// end; and before these the ones of which nothing is known.
+    pub(super) fn longest_first(&self, workloads: &mut [Workload]) {
+        if workloads.len() < 2 {
+            return;
+        }
+        let mut seconds = BTreeMap::new();
+        for kept in self.prepared.cache.kept_traces() {
+            // A package's tests are the same whoever's dependency it is; scripts and notebooks are a project's own.
+            let is_ours = kept.package.is_some() || kept.project == self.prepared.environment.project_file;
+            if is_ours {
+                let longest: &mut f64 = seconds.entry((kept.kind, kept.package, kept.name)).or_default();
+                *longest = longest.max(kept.seconds);
+            }
+        }
+        let expected = |workload: &Workload| {
+            let package = match workload {
+                Workload::Tests(suite) => Some(suite.uuid),
+                _ => None,
+            };
+            *seconds.get(&(workload.kind(), package, workload.name())).unwrap_or(&f64::INFINITY)
+        };
+        workloads.sort_by(|a, b| expected(b).total_cmp(&expected(a)));
+    }
+}
+
+fn name_of(workload: &Workload) -> (Kind, String) {
+    (workload.kind(), workload.name())
+}
+
+/// Whether running a workload again would show the same. One that failed is deterministic as a rule: a test suite says what
+/// it found. A crash, or memory that ran out, may have been this once, and hid all that would have come.
+fn is_worth_keeping(ran: &Ran) -> bool {
+    match ran.outcome {
+        _ if ran.ran_out_of_memory => false,
+        Outcome::Ok | Outcome::Timeout => true,
+        // Without a sandbox what failed may be that something is not installed, which no key knows.
+        Outcome::Failed => ran.kind != Kind::Tests || ran.scope == Scope::Sandbox,
+        Outcome::Crashed => false,
+    }
+}
