@@ -159,7 +159,8 @@ fn julia_runs_faster_and_compiles_less() {
         let args: Vec<&str> = before.iter().copied().chain([option.as_str(), "program.jl"]).collect();
         let ran = Ran(project.command_for(program, &args).output().unwrap()).expect_status(0);
         assert_eq!(ran.stdout(), EXPECTED, "{}", ran.stderr());
-        std::fs::read_to_string(trace).unwrap()
+        // From 1.10 on Julia makes the file with its first line.
+        std::fs::read_to_string(trace).unwrap_or_default()
     };
     let plain = trace("plain", julia(), &["--project=."]);
     let with_image = trace("image", Path::new(env!("CARGO_BIN_EXE_jlsys")), &["run", "--"]);
