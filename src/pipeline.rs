@@ -1,12 +1,11 @@
 //! The way of the data, from a plan to an image in the cache.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::cache::{BuildLock, Cache, Limits, Staging};
 use crate::error::Error;
-use crate::fallback::{Attempt, Ladder};
 use crate::julia::Driver;
 use crate::key::Key;
 use crate::plan::Plan;
@@ -14,17 +13,18 @@ use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
-use crate::sysimage::{HostCpu, LinkError, Linker};
+use crate::sysimage::{LinkError, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
-use crate::workload::{self, Capacity, For, Precompiling};
+use crate::workload::{Capacity, For};
 
 mod attempt;
 mod cleaning;
+mod descent;
+mod precompiling;
 mod reuse;
 mod startup;
 mod traces;
 
-use attempt::{AttemptError, Made};
 use startup::MadeStartup;
 use traces::Statements;
 
@@ -265,129 +265,9 @@ impl<'a> Build<'a> {
         self.climb(&plan, &statements, &linker).await
     }
 
-    /// Precompiles the packages, several at once, where Julia can and there is something to do.
-    async fn precompile(&mut self, purpose: For<'_>) -> Result<(), Error> {
-        let Prepared { julia, environment, .. } = self.prepared;
-        let mut packages = environment.packages.values().chain(environment.project_package());
-        let is_needed = matches!(purpose, For::Sessions(_))
-            || packages.any(|package| !julia.has_base_module(package.uuid));
-        if !is_needed || !julia.differences().precompiles_in_parallel() {
-            return Ok(());
-        }
-        // What is not precompiled by then is loaded from its source, for which the time is over as well.
-        let deadline = match purpose {
-            For::Workloads => self.budget.end_of_workloads(),
-            For::Writing(_) | For::Sessions(_) => self.budget.end(),
-        };
-        let (name, title) = match purpose {
-            For::Workloads => ("precompile", "precompiling packages"),
-            For::Writing(_) => ("precompile-image", "precompiling packages for the image"),
-            For::Sessions(_) => ("precompile-sessions", "precompiling what is outside the image"),
-        };
-        let phase = self.progress.phase(title);
-        let log = self.staging.logs().join(name).with_added_extension("log");
-        let mut runs = vec![(&environment.project_file, None, log)];
-        // Companions come from another environment, of which nothing else goes into the image.
-        let companions = environment.companions.iter().filter(|_| matches!(purpose, For::Writing(_)));
-        for companion in companions {
-            let name = environment.package(companion.uuid).map(|package| package.name.as_str());
-            let log = self.staging.logs().join(format!("precompile-{}.log", companion.uuid));
-            runs.push((&companion.project_file, name, log));
-        }
-        let mut all = true;
-        let jobs = self.jobs();
-        for (project, named, log) in runs {
-            let how = Precompiling { purpose, named, jobs, deadline };
-            let finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
-            self.report.saw_memory(finished.peak_memory_bytes);
-            all &= finished.ending.is_success();
-        }
-        let elapsed = phase.done(if all { "" } else { "not all of them precompile" });
-        self.note_phase(name, elapsed);
-        Ok(())
-    }
-
     /// How many workloads to run at once.
     fn jobs(&self) -> usize {
         self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs())
-    }
-
-    /// Climbs down the ladder until an image works, and commits it.
-    async fn climb(mut self, plan: &Plan, statements: &Statements, linker: &Linker) -> Result<Report, Error> {
-        let packages = plan.packages.iter().map(|package| package.uuid).collect();
-        let mut ladder = Ladder::new(packages, statements.owners.clone());
-        let mut best = None;
-        let mut number = 0;
-        let mut writing_takes = Duration::ZERO;
-        while let Some(attempt) = ladder.next() {
-            if self.budget.is_short_of(writing_takes) {
-                self.was_cut_short("left too little to try again with less");
-                break;
-            }
-            number += 1;
-            let started = Instant::now();
-            match self.attempt(number, plan, &attempt, statements, linker).await {
-                Ok(made) => {
-                    writing_takes = started.elapsed();
-                    ladder.worked();
-                    best = Some((attempt, made));
-                }
-                Err(AttemptError::Fatal(error)) => return Err(error),
-                Err(AttemptError::Failed(failed)) => {
-                    if failed.wrote_image {
-                        writing_takes = started.elapsed();
-                    }
-                    // The whole of it, with the path that its log will have, is said at the end.
-                    let what = failed.what.split("; its output is in").next().unwrap_or_default();
-                    self.progress.say(&format!("  that did not work: {what}"));
-                    self.report.warnings.push(failed.what);
-                    let environment = &self.prepared.environment;
-                    ladder.failed(failed.failure, failed.wrote_image, |uuid| {
-                        let name = environment.package(uuid).map_or_else(String::new, |p| p.name.clone());
-                        let dependents = environment.dependents_of(uuid);
-                        dependents.iter().map(|package| (package.uuid, name.clone())).collect()
-                    });
-                }
-            }
-        }
-        match best {
-            // Statements are worth more than packages that load at once.
-            Some((attempt, _))
-                if self.startup.is_some() && attempt.owners.is_empty() && !statements.owners.is_empty() =>
-            {
-                self.settle_for_startup()
-            }
-            None if self.startup.is_some() => self.settle_for_startup(),
-            Some((attempt, made)) => {
-                if self.prepared.julia.differences().ties_caches_to_the_image() {
-                    let image = self.staging.image();
-                    self.precompile(For::Sessions(&image)).await?;
-                }
-                self.commit(&attempt, made, &statements.owners)
-            }
-            None => self.give_up(),
-        }
-    }
-
-    fn commit(mut self, attempt: &Attempt<Owner>, made: Made, owners: &[Owner]) -> Result<Report, Error> {
-        let all_owners = attempt.owners.len() == owners.len();
-        let nothing_broke = made.plan.left_out.iter().all(|left_out| left_out.reason.is_chosen());
-        self.report.tier = if all_owners && nothing_broke && attempt.statements_out.is_empty() {
-            Tier::Full
-        } else if attempt.owners.is_empty() && !owners.is_empty() {
-            Tier::Load
-        } else {
-            Tier::Reduced
-        };
-        self.report.set_plan(&made.plan);
-        self.report.statements.compiled = made.replay.compiled;
-        self.report.statements.rejected = made.replay.rejected;
-        self.report.statements.left_out = self.report.statements.kept - made.statements;
-        self.warn_of_left_out(&made.plan);
-        self.drop_startup();
-        let (cache, inputs) = (&self.prepared.cache, &self.prepared.inputs);
-        self.staging.commit(cache, inputs, &mut self.report, Some(HostCpu::detect()))?;
-        Ok(self.report)
     }
 
     fn give_up(mut self) -> Result<Report, Error> {

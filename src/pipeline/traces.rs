@@ -172,16 +172,6 @@ impl Build<'_> {
         Ok(PackagesLoaded { plan, warnings, phase })
     }
 
-    /// Whether loading a package will not precompile it, as far as that can be known: several processes that precompile
-    /// the same would do it several times.
-    fn packages_are_precompiled(&self) -> bool {
-        let julia = &self.prepared.julia;
-        let environment = &self.prepared.environment;
-        let mut packages = environment.packages.values().chain(environment.project_package());
-        julia.differences().precompiles_in_parallel()
-            || packages.all(|package| julia.has_base_module(package.uuid))
-    }
-
     /// Notes what became of the workloads and of what they were seen to compile.
     fn finish(&mut self, cleaning: Cleaning, path: PathBuf) -> Result<Statements, Error> {
         let phase = self.progress.phase("cleaning statements");

@@ -1,0 +1,60 @@
+//! What is precompiled before packages are loaded: by workloads, by the Julia that writes an image, by sessions with it.
+
+use super::Build;
+use crate::error::Error;
+use crate::prepare::Prepared;
+use crate::workload::{self, For, Precompiling};
+
+impl Build<'_> {
+    /// Precompiles the packages, several at once, where Julia can and there is something to do.
+    pub(super) async fn precompile(&mut self, purpose: For<'_>) -> Result<(), Error> {
+        let Prepared { julia, environment, .. } = self.prepared;
+        let is_needed = matches!(purpose, For::Sessions(_)) || !self.is_all_in_base_image();
+        if !is_needed || !julia.differences().precompiles_in_parallel() {
+            return Ok(());
+        }
+        // What is not precompiled by then is loaded from its source, for which the time is over as well.
+        let deadline = match purpose {
+            For::Workloads => self.budget.end_of_workloads(),
+            For::Writing(_) | For::Sessions(_) => self.budget.end(),
+        };
+        let (name, title) = match purpose {
+            For::Workloads => ("precompile", "precompiling packages"),
+            For::Writing(_) => ("precompile-image", "precompiling packages for the image"),
+            For::Sessions(_) => ("precompile-sessions", "precompiling what is outside the image"),
+        };
+        let phase = self.progress.phase(title);
+        let log = self.staging.logs().join(name).with_added_extension("log");
+        let mut runs = vec![(&environment.project_file, None, log)];
+        // Companions come from another environment, of which nothing else goes into the image.
+        let companions = environment.companions.iter().filter(|_| matches!(purpose, For::Writing(_)));
+        for companion in companions {
+            let name = environment.package(companion.uuid).map(|package| package.name.as_str());
+            let log = self.staging.logs().join(format!("precompile-{}.log", companion.uuid));
+            runs.push((&companion.project_file, name, log));
+        }
+        let mut all = true;
+        let jobs = self.jobs();
+        for (project, named, log) in runs {
+            let how = Precompiling { purpose, named, jobs, deadline };
+            let finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
+            self.report.saw_memory(finished.peak_memory_bytes);
+            all &= finished.ending.is_success();
+        }
+        let elapsed = phase.done(if all { "" } else { "not all of them precompile" });
+        self.note_phase(name, elapsed);
+        Ok(())
+    }
+
+    /// Whether loading a package will not precompile it, as far as that can be known: several processes that precompile
+    /// the same would do it several times.
+    pub(super) fn packages_are_precompiled(&self) -> bool {
+        self.prepared.julia.differences().precompiles_in_parallel() || self.is_all_in_base_image()
+    }
+
+    fn is_all_in_base_image(&self) -> bool {
+        let Prepared { julia, environment, .. } = self.prepared;
+        let mut packages = environment.packages.values().chain(environment.project_package());
+        packages.all(|package| julia.has_base_module(package.uuid))
+    }
+}
