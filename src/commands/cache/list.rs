@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ago;
-use crate::cache::{ListedEntry, Listing};
+use crate::cache::{ListedEntry, Listing, TraceUsage};
 use crate::cli::ListArgs;
 use crate::commands::{print, print_json};
 use crate::error::{Error, Exit};
@@ -26,6 +26,8 @@ struct Document<'a> {
     damaged: Vec<&'a PathBuf>,
     /// How many entries another version of jlsys wrote.
     other_versions: usize,
+    /// The kept traces of workloads, in the user's own cache.
+    traces: TraceUsage,
 }
 
 #[derive(Serialize)]
@@ -64,20 +66,22 @@ impl<'a> From<&'a ListedEntry> for Item<'a> {
 pub(super) fn execute(args: &ListArgs) -> Result<Exit, Error> {
     let cache = locate_cache()?;
     let listing = cache.list();
+    let traces = cache.trace_usage();
     if args.json {
         print_json(&Document {
             schema: SCHEMA,
             entries: listing.entries.iter().map(Item::from).collect(),
             damaged: listing.damaged.iter().map(|damaged| &damaged.folder).collect(),
             other_versions: listing.other_format,
+            traces,
         })?;
     } else {
-        print(&text(&listing))?;
+        print(&text(&listing, traces))?;
     }
     Ok(Exit::Ok)
 }
 
-fn text(listing: &Listing) -> String {
+fn text(listing: &Listing, traces: TraceUsage) -> String {
     let mut text = String::new();
     if listing.entries.is_empty() {
         text.push_str("no images; `jlsys build` in a project builds one\n");
@@ -95,6 +99,10 @@ fn text(listing: &Listing) -> String {
     if listing.other_format > 0 {
         let entries = count(listing.other_format, "image");
         text.push_str(&format!("{entries} of another version of jlsys, left alone\n"));
+    }
+    if traces.count > 0 {
+        let bytes = HumanBytes(traces.bytes);
+        text.push_str(&format!("{} of workloads, {bytes}\n", count(traces.count, "trace")));
     }
     text
 }
