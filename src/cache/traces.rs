@@ -252,3 +252,60 @@ fn bytes_in(folder: &Path) -> u64 {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     files.filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::CacheVariables;
+
+    #[test]
+    fn what_was_used_longest_ago_goes_first() {
+        let root = tempfile::tempdir().unwrap();
+        let variables = CacheVariables { own: Some(root.path().join("cache")), shared: None };
+        let cache = Cache::locate(variables, None).unwrap();
+        cache.prepare().unwrap();
+        let day = Duration::from_secs(86_400);
+        for days in 1..=4 {
+            let folder = cache.folder(FOLDER).join(days.to_string());
+            create_private(&folder).unwrap();
+            std::fs::write(folder.join(TRACE), [0; 1000]).unwrap();
+            let used = File::create(folder.join(usage::FILE)).unwrap();
+            used.set_modified(SystemTime::now() - days * day).unwrap();
+        }
+        let left = || {
+            let mut names: Vec<_> = folders_in(&cache.folder(FOLDER)).collect();
+            names.sort();
+            names.iter().map(|folder| folder.file_name().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        cache.bound_traces(90 * day, 4000);
+        assert_eq!(cache.trace_usage(), TraceUsage { count: 4, bytes: 4000 });
+        cache.bound_traces(90 * day, 3999);
+        assert_eq!(left(), ["1", "2", "3"]);
+        cache.bound_traces(2 * day + day / 2, u64::MAX);
+        assert_eq!(left(), ["1", "2"]);
+        assert_eq!(cache.forget_traces(), 2000);
+        assert_eq!(cache.trace_usage(), TraceUsage::default());
+    }
+
+    #[test]
+    fn what_is_unpacked_is_what_was_packed() {
+        let root = tempfile::tempdir().unwrap();
+        let [file, packed, out] = ["file", "packed", "out"].map(|name| root.path().join(name));
+        std::fs::write(&file, "precompile(Tuple{Int64})\n".repeat(1000)).unwrap();
+        let record = pack(&file, &packed).unwrap();
+        assert!(packed.metadata().unwrap().len() < 1000);
+        unpack(&packed, record.as_ref(), &out, Trust::OWN).unwrap();
+        assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&file).unwrap());
+        // Another content, a shorter and a longer one, none.
+        for other in ["precompile(Tuple{Int32})\n".repeat(1000), String::new(), "x".repeat(1 << 20)] {
+            std::fs::write(&file, other).unwrap();
+            pack(&file, &packed).unwrap();
+            unpack(&packed, record.as_ref(), &out, Trust::OWN).unwrap_err();
+        }
+        std::fs::write(&file, "precompile(Tuple{Int64})\n".repeat(1000)).unwrap();
+        pack(&file, &packed).unwrap();
+        set_mode(&packed, 0o622).unwrap();
+        unpack(&packed, record.as_ref(), &out, Trust::OWN).unwrap_err();
+        assert_eq!(pack(&root.path().join("none"), &packed).unwrap(), None);
+    }
+}
