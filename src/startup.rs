@@ -27,6 +27,9 @@ pub const QUIET_LOADER: &str = "start-quietly.jl";
 /// Julia changes the time of this file whenever it loads it (`touch` in base/loading.jl).
 pub const TOUCHED_ENDING: &str = "ji";
 
+/// How long a session may take to load it; seconds are normal.
+const LOADING_LIMIT: Duration = Duration::from_secs(300);
+
 /// What a startup package is built from.
 pub struct StartupInputs<'a> {
     /// The Julia to build with.
@@ -110,6 +113,15 @@ pub async fn build(inputs: &StartupInputs<'_>) -> Result<(Finished, Replay), Sta
 }
 
 /// What `julia/start.jl` finds: the two loaders, who the package is, a folder of packages with it, and an empty depot.
+/// Whether a session of the project loads the startup package in `folder`.
+pub async fn loads(julia: &JuliaInstall, project_file: &Path, folder: &Path) -> bool {
+    let Ok(scratch) = tempfile::tempdir() else { return false };
+    let ask = format!("exit(any(package -> package.name == \"{NAME}\", keys(Base.loaded_modules)) ? 0 : 1)");
+    let command = julia.command(project_file).arg("-L").arg(folder.join(LOADER)).args(["-e", &ask]);
+    let finished = process::run(&command, Some(LOADING_LIMIT), &scratch.path().join("log")).await;
+    finished.is_ok_and(|finished| finished.ending.is_success())
+}
+
 fn write_files(inputs: &StartupInputs<'_>) -> io::Result<()> {
     let package = inputs.folder.join("env").join(NAME);
     let source = package.join("src");

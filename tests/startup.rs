@@ -151,7 +151,8 @@ fn it_is_built_in_seconds_and_the_session_does_not_notice() {
     project.jlsys(&["path"]).expect_refusal(&["startup package", "--env"]);
 
     let key = report["key"].as_str().unwrap();
-    project.jlsys(&["cache", "verify"]).expect_status(0).expect_stdout("nothing wrong");
+    let started = project.jlsys(&["cache", "verify", "--start", "--json"]).expect_status(0).json();
+    assert_eq!(started["entries"][0]["start"], "works");
     project.jlsys(&["cache", "show", key]).expect_status(0).expect_stdout("startup");
 }
 
@@ -179,6 +180,7 @@ fn what_does_not_fit_any_more_is_not_used() {
     assert_eq!((quiet.stdout().as_str(), quiet.stderr().as_str()), ("1", ""));
     assert!(!caches.exists(), "something was precompiled");
     expect_plain(&project, "precompiled anew");
+    project.jlsys(&["cache", "verify", "--start"]).expect_status(1).expect_stdout("does not start with it");
 
     // Its files are looked at before Julia starts.
     let image = file_with_ending(&startup, "so");

@@ -14,6 +14,7 @@ use crate::prepare::{find_julia, locate_cache};
 use crate::process;
 use crate::progress::{Progress, Verbosity};
 use crate::report::SCHEMA;
+use crate::startup;
 use crate::sysimage::{self, HostCpu};
 
 /// The document that `cache verify --json` prints.
@@ -120,14 +121,24 @@ fn check(cache: &Cache, key: &Key, args: &VerifyArgs) -> Result<Checked, Error> 
     Ok(Checked { folder, problems, start, removed })
 }
 
-/// Starts Julia with an entry's image, if it has one.
+/// Starts Julia with an entry's image, or with its startup package, if it has either.
 fn start(cache: &Cache, entry: &Entry) -> Option<Start> {
-    let image = entry.image()?;
+    let (image, startup) = (entry.image(), entry.startup());
+    if image.is_none() && startup.is_none() {
+        return None;
+    }
     let inputs = entry.key_inputs().ok()?;
-    let command = entry.report().ok()?.julia.command;
+    let report = entry.report().ok()?;
+    let command = report.julia.command;
     let julia = find_julia(Some(&command.to_string_lossy()), Path::new("/"), cache).ok();
     let Some(julia) = julia.filter(|julia| julia.facts.base_image_sha256 == inputs.julia.base_image) else {
         return Some(Start::NoJulia);
+    };
+    let Some(image) = image else {
+        // Julia finds the packages that it is for in the project alone.
+        let folder = startup.filter(|_| report.project.exists())?;
+        let loads = process::block_on(startup::loads(&julia, &report.project, &folder)).unwrap_or(false);
+        return Some(if loads { Start::Works } else { Start::Fails });
     };
     let cpu = HostCpu::detect();
     let works = process::block_on(sysimage::starts(&julia, &image)).unwrap_or(false);
