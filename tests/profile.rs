@@ -33,13 +33,17 @@ fn a_build_a_trace_and_an_entry_have_a_page() {
     let found = bars(&page);
     assert_eq!(found.len(), phases.len() + workloads.len(), "{page}");
     assert!(found.iter().all(|(left, width)| (0.0..=100.01).contains(&(left + width))), "{found:?}");
-    // Phases follow upon each other; workloads are within theirs.
+    // Phases follow upon each other; workloads are within theirs, and that of loading, beside which they may run.
     let begin = |of: &serde_json::Value| of["started"].as_f64().unwrap();
     let end = |of: &serde_json::Value| begin(of) + of["seconds"].as_f64().unwrap();
     assert!(phases.windows(2).all(|pair| end(&pair[0]) <= begin(&pair[1]) + 0.01), "{phases:#?}");
-    let running = phases.iter().find(|phase| phase["name"] == "workloads").unwrap();
+    let phase = |name: &str| phases.iter().find(|phase| phase["name"] == name).unwrap();
+    let (loading, running) = (phase("load"), phase("workloads"));
     let script = workloads.iter().find(|workload| workload["name"] == "precompile.jl").unwrap();
-    assert!(begin(running) <= begin(script) && end(script) <= end(running) + 0.01, "{running} {script}");
+    assert!(
+        begin(loading) <= begin(script) + 0.01 && end(script) <= end(running) + 0.01,
+        "{running} {script}"
+    );
 
     // The same page later, and on a hit.
     shim.project.jlsys(&["cache", "show", "--profile", name]).expect_status(0);
