@@ -10,14 +10,16 @@ use crate::workload::{Kind, Outcome, Ran, Runner, Scope, Workload};
 /// The traces of earlier runs.
 pub(super) struct Reuse<'a> {
     prepared: &'a Prepared,
+    /// Whether everything is to run again.
+    nothing: bool,
     /// What each workload's trace depends on, as it is before anything runs: what is edited while it runs is not known to
     /// have taken part.
     inputs: BTreeMap<(Kind, String), Vec<TraceInputs>>,
 }
 
 impl<'a> Reuse<'a> {
-    /// Looks at what the workloads of a project depend on.
-    pub(super) fn new(prepared: &'a Prepared) -> Self {
+    /// Looks at what the workloads of a project depend on. With `nothing`, traces are kept and not taken.
+    pub(super) fn new(prepared: &'a Prepared, nothing: bool) -> Self {
         let Prepared { environment, julia, plan, inputs, .. } = prepared;
         let keys = TraceKeys::new(environment, julia, plan, inputs);
         let with_load = std::iter::once(&Workload::Load).chain(&plan.workloads);
@@ -26,7 +28,7 @@ impl<'a> Reuse<'a> {
             let inputs = scopes.into_iter().filter_map(|scope| keys.inputs(workload, scope));
             (name_of(workload), inputs.collect())
         });
-        Self { prepared, inputs: inputs.collect() }
+        Self { prepared, nothing, inputs: inputs.collect() }
     }
 
     fn inputs(&self, workload: &Workload) -> &[TraceInputs] {
@@ -35,6 +37,9 @@ impl<'a> Reuse<'a> {
 
     /// What a workload was seen to compile when it ran last, if running it again would show the same.
     pub(super) fn take(&self, workload: &Workload, runner: &Runner<'_>) -> Option<Ran> {
+        if self.nothing {
+            return None;
+        }
         let (trace, log) = runner.files(workload);
         // What had no more time than it would have now might show more.
         let limit = runner.time_limit.as_secs_f64();

@@ -55,14 +55,14 @@ impl Build<'_> {
             jobs,
             turns: Semaphore::new(jobs),
         };
-        let reuse = Reuse::new(self.prepared);
+        let reuse = Reuse::new(self.prepared, self.options.force);
         let path = self.staging.entry().join("statements.jl");
         let cleaning = RefCell::new(Cleaning::new(&self.prepared.plan.workloads, &path)?);
 
         let mut others = Vec::new();
         let mut kept = Vec::new();
         for workload in self.prepared.plan.workloads.iter().filter(|w| w.kind() != Kind::Load) {
-            match reuse.take(workload, &runner).filter(|_| !self.options.force) {
+            match reuse.take(workload, &runner) {
                 Some(ran) => kept.push(ran),
                 None => others.push(workload.clone()),
             }
@@ -127,7 +127,7 @@ impl Build<'_> {
     ) -> Result<PackagesLoaded, Error> {
         let plan = &self.prepared.plan;
         let started = Instant::now();
-        let loaded = match reuse.take(&Workload::Load, runner).filter(|_| !self.options.force) {
+        let loaded = match reuse.take(&Workload::Load, runner) {
             Some(ran) => {
                 self.progress.say(&format!("{}: reused", count(plan.packages.len(), "package")));
                 Loaded::as_before(ran)
