@@ -48,6 +48,12 @@ impl From<&Metadata> for Stamp {
     }
 }
 
+/// How many bytes can be written to the disk that a folder is on, where the system says.
+pub fn room_in(folder: &Path) -> Option<u64> {
+    let disk = nix::sys::statvfs::statvfs(folder).ok()?;
+    Some(disk.blocks_available() * disk.fragment_size())
+}
+
 /// A SHA-256 digest; written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Digest([u8; 32]);

@@ -324,9 +324,12 @@ impl<'a> Build<'a> {
     }
 }
 
-/// `1 package`, `2 packages`.
+/// `1 package`, `2 packages`, `3 dependencies`.
 pub fn count(number: impl std::fmt::Display, noun: &str) -> String {
     let number = number.to_string();
-    let ending = if number == "1" { "" } else { "s" };
-    format!("{number} {noun}{ending}")
+    match noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
+        _ if number == "1" => format!("{number} {noun}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {noun}s"),
+    }
 }

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::trust::Trust;
 use super::{Cache, CacheError};
+use crate::file::room_in;
 
 /// What the cache's folders are like.
 #[derive(Debug)]
 pub struct Condition {
     /// Why a build could not use the user's own folder, if so.
     pub problem: Option<CacheError>,
-    /// Room on its disk, in bytes, where the system says.
-    pub free_bytes: Option<u64>,
     /// Shared caches, each with why nothing in it is used, if so.
     pub shared: Vec<(PathBuf, Option<String>)>,
 }
@@ -19,17 +18,26 @@ pub struct Condition {
 impl Cache {
     /// Looks at the user's own folder, as [`Cache::prepare`] would, and at shared ones.
     pub fn condition(&self) -> Condition {
-        // A folder that is not there yet is made in the nearest one that is.
-        let there = self.root.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
         let shared = self
             .shared
             .iter()
             .map(|root| (root.clone(), Trust::of_shared(root).err().map(|doubt| doubt.to_string())));
-        Condition { problem: self.problem_with(there), free_bytes: room_in(there), shared: shared.collect() }
+        Condition { problem: self.problem(), shared: shared.collect() }
     }
 
-    fn problem_with(&self, there: &Path) -> Option<CacheError> {
+    /// How many bytes can be written to its disk, where the system says.
+    pub fn free_bytes(&self) -> Option<u64> {
+        room_in(self.nearest_folder())
+    }
+
+    /// A folder that is not there yet is made in the nearest one that is.
+    fn nearest_folder(&self) -> &Path {
+        self.root.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"))
+    }
+
+    fn problem(&self) -> Option<CacheError> {
         use nix::unistd::{AccessFlags, access};
+        let there = self.nearest_folder();
         let write = |source: std::io::Error| CacheError::Write { path: there.to_owned(), source };
         if !there.is_dir() {
             return Some(write(std::io::ErrorKind::NotADirectory.into()));
@@ -41,12 +49,6 @@ impl Cache {
         let doubt = Trust::OWN.check(there).err().filter(|_| there == self.root)?;
         Some(CacheError::Untrusted { path: there.to_owned(), reason: doubt.to_string() })
     }
-}
-
-/// How many bytes can be written to the disk that a folder is on.
-fn room_in(folder: &Path) -> Option<u64> {
-    let disk = nix::sys::statvfs::statvfs(folder).ok()?;
-    Some(disk.blocks_available() * disk.fragment_size())
 }
 
 #[cfg(test)]
@@ -64,7 +66,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path());
         assert!(cache.condition().problem.is_none());
-        assert!(cache.condition().free_bytes.is_some_and(|bytes| bytes > 0));
+        assert!(cache.free_bytes().is_some_and(|bytes| bytes > 0));
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
         assert!(matches!(cache.condition().problem, Some(CacheError::Untrusted { .. })));
     }

@@ -72,7 +72,12 @@ impl Driver {
 
     /// What all drivers say: part of the key, since another driver can make another image.
     pub fn digest_of_all() -> Sha256Digest {
-        let texts: Vec<&str> = Self::ALL.iter().map(|driver| driver.text).collect();
+        Self::digest_of(Self::ALL)
+    }
+
+    /// What these drivers say.
+    pub fn digest_of(drivers: &[Self]) -> Sha256Digest {
+        let texts: Vec<&str> = drivers.iter().map(|driver| driver.text).collect();
         Sha256Digest::of(texts.join("\0"))
     }
 }

@@ -23,8 +23,11 @@ pub struct SourcesError {
 /// Hidden files (`.git` above all), documentation and notebooks take no part. All else does, since a package may `include` or read
 /// any of its files while it is compiled. Nested packages' own environments (`Manifest.toml` and the like) do too.
 pub(super) fn digest(package: &str, folder: &Path) -> Result<Sha256Digest, SourcesError> {
-    digest_of(folder, takes_part, |file| Sha256Digest::of_file(file.path()).map(|digest| digest.to_string()))
-        .map_err(|source| SourcesError { package: package.to_owned(), folder: folder.to_owned(), source })
+    digest_of(folder, takes_part, whole).map_err(|source| SourcesError {
+        package: package.to_owned(),
+        folder: folder.to_owned(),
+        source,
+    })
 }
 
 /// Larger files hold data rather than code.
@@ -38,7 +41,7 @@ pub(super) fn digest_of_outsider(folder: &Path) -> Option<Sha256Digest> {
         if metadata.len() > LARGEST_SOURCE {
             return Ok(format!("{:?}", Stamp::from(&metadata)));
         }
-        Sha256Digest::of_file(file.path()).map(|digest| digest.to_string())
+        whole(file)
     };
     digest_of(folder, takes_part, content).ok()
 }
@@ -56,8 +59,7 @@ pub(super) fn digest_of_scripts(folder: &Path) -> Option<Sha256Digest> {
         let is_wanted = entry.file_type().is_dir() || name.ends_with(b".jl");
         seen.get() <= MOST_FILES && is_wanted && (entry.depth() == 0 || !name.starts_with(b"."))
     };
-    let content = |file: &DirEntry| Sha256Digest::of_file(file.path()).map(|digest| digest.to_string());
-    digest_of(folder, is_script, content).ok().filter(|_| seen.get() <= MOST_FILES)
+    digest_of(folder, is_script, whole).ok().filter(|_| seen.get() <= MOST_FILES)
 }
 
 /// A digest of the files that make an environment out of a folder; `None` when they cannot be read.
@@ -66,8 +68,12 @@ pub(super) fn digest_of_environment(folder: &Path) -> Option<Sha256Digest> {
         let is_toml = entry.file_name().as_encoded_bytes().ends_with(b".toml");
         entry.depth() == 0 || entry.file_type().is_file() && is_toml
     };
-    let content = |file: &DirEntry| Sha256Digest::of_file(file.path()).map(|digest| digest.to_string());
-    digest_of(folder, is_project, content).ok()
+    digest_of(folder, is_project, whole).ok()
+}
+
+/// A file as all of its bytes.
+fn whole(file: &DirEntry) -> io::Result<String> {
+    Sha256Digest::of_file(file.path()).map(|digest| digest.to_string())
 }
 
 /// A digest of names and what `content` says of each file, in the order of names.

@@ -131,10 +131,7 @@ impl<'a> TraceKeys<'a> {
         let default = self.environment.default_project.as_deref().filter(|_| searches_behind);
         Some(TraceInputs {
             workload: self.content(workload),
-            package: match workload {
-                Workload::Tests(suite) => Some(suite.uuid),
-                _ => None,
-            },
+            package: workload.package(),
             scope,
             packages: packages.collect::<Option<_>>()?,
             preferences,
@@ -148,9 +145,7 @@ impl<'a> TraceKeys<'a> {
             },
             julia: KeyJulia::from(self.julia),
             host_cpu: HostCpu::detect(),
-            drivers: Sha256Digest::of(
-                DRIVERS.iter().map(|driver| driver.text).collect::<Vec<_>>().join("\0"),
-            ),
+            drivers: Driver::digest_of(DRIVERS),
             traces_format: TRACES_FORMAT,
         })
     }

@@ -12,6 +12,7 @@ use crate::budget::Budget;
 use crate::environment::Uuid;
 use crate::error::Error;
 use crate::fallback::{self, Failure};
+use crate::file::room_in;
 use crate::plan::Plan;
 use crate::process::{Ending, Finished};
 use crate::sysimage::{
@@ -303,6 +304,5 @@ fn disk_is_full(log: &Path) -> bool {
 
 /// How many bytes can be written to the disk that a file is on.
 fn room_beside(file: &Path) -> Option<u64> {
-    let disk = nix::sys::statvfs::statvfs(file.parent()?).ok()?;
-    Some(disk.blocks_available() * disk.fragment_size())
+    room_in(file.parent()?)
 }

@@ -96,11 +96,7 @@ impl<'a> Reuse<'a> {
             }
         }
         let expected = |workload: &Workload| {
-            let package = match workload {
-                Workload::Tests(suite) => Some(suite.uuid),
-                _ => None,
-            };
-            *seconds.get(&(workload.kind(), package, workload.name())).unwrap_or(&f64::INFINITY)
+            *seconds.get(&(workload.kind(), workload.package(), workload.name())).unwrap_or(&f64::INFINITY)
         };
         workloads.sort_by(|a, b| expected(b).total_cmp(&expected(a)));
     }

@@ -107,6 +107,14 @@ impl Workload {
         }
     }
 
+    /// Whose tests it is, if it is tests.
+    pub fn package(&self) -> Option<Uuid> {
+        match self {
+            Self::Tests(suite) => Some(suite.uuid),
+            Self::Load | Self::Notebook(_) | Self::Script(_) => None,
+        }
+    }
+
     /// Its name: the package, the notebook or the script; unique within its kind.
     pub fn name(&self) -> String {
         match self {

@@ -10,7 +10,7 @@ use crate::workload::Capacity;
 
 pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {
     let needed = Needed::of(prepared);
-    let free = prepared.cache.condition().free_bytes;
+    let free = prepared.cache.free_bytes();
     let mut checks = vec![memory(prepared, &needed)];
     checks.extend(free.map(|free| disk(free, &needed)));
     checks.push(cpu(prepared));

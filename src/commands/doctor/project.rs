@@ -34,7 +34,6 @@ fn found(prepared: &Prepared, request: &Request) -> Check {
     };
     let file = prepared.environment.project_file.display();
     let direct = count(prepared.environment.project.deps.len(), "direct dependency");
-    let direct = direct.replace("dependencys", "dependencies");
     Check::ok("project", format!("{file} (from {how}), {direct}"))
 }
 
