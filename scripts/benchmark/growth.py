@@ -4,13 +4,13 @@ In the place of Julia and the linker stand scripts that answer at once, as what 
 is jlsys. No Julia is needed.
 """
 
-import hashlib
 import random
 import shutil
 from pathlib import Path
 from statistics import median
 
 from . import process
+from .generated import package_names, write_project
 
 PACKAGES = [5, 20, 50, 500]
 STATEMENTS = [1_000, 5_000, 20_000, 80_000]
@@ -98,8 +98,8 @@ def measure(program: Path, work: Path, runs: int) -> list[dict]:
 
 def write(folder: Path, packages: int, statements: int, image: int) -> dict[str, str]:
     """A project of this size with everything that stands in for Julia; returns the variables to run jlsys with."""
-    names = [f"Grown{n:04}" for n in range(packages)]
-    for name in ["project", "home", "stdlib"]:
+    names = package_names(packages)
+    for name in ["home", "stdlib"]:
         (folder / name).mkdir()
     for name, text in [("julia", JULIA), ("cc", LINKER)]:
         (folder / name).write_text(text.format(folder=folder))
@@ -111,20 +111,7 @@ def write(folder: Path, packages: int, statements: int, image: int) -> dict[str,
         for _ in range(image):
             file.write(chunk)
 
-    project, manifest = "[deps]\n", ""
-    for n, name in enumerate(names):
-        uuid, tree = uuid_of(name), hashlib.sha1(name.encode()).hexdigest()
-        project += f'{name} = "{uuid}"\n'
-        deps = ", ".join(f'"{other}"' for other in names[max(0, n - 5):n])
-        manifest += f'[[{name}]]\nuuid = "{uuid}"\nversion = "1.0.0"\npath = "../packages/{name}"\ndeps = [{deps}]\n\n'
-        source = folder / "packages" / name / "src"
-        source.mkdir(parents=True)
-        (source / f"{name}.jl").write_text(f"module {name}\nend\n" + "# a comment\n" * 200)
-        (source.parent / "Project.toml").write_text(f'name = "{name}"\nuuid = "{uuid}"\nversion = "1.0.0"\n')
-    (folder / "project/Project.toml").write_text(project)
-    (folder / "project/Manifest.toml").write_text(manifest)
-    # All of them are hashed, which packages from a registry are not.
-    (folder / "project/jlsys.toml").write_text(f'cpu-target = "native"\ninclude = {names}\n[workloads]\nkinds = ["load"]\n'.replace("'", '"'))
+    write_project(folder, {name: f"module {name}\nend\n" + "# a comment\n" * 200 for name in names}, ["load"])
 
     choose = random.Random(2)
     with (folder / "trace.jl").open("w") as file:
@@ -141,11 +128,6 @@ def write(folder: Path, packages: int, statements: int, image: int) -> dict[str,
         "JLSYS_CACHE_DIR": str(folder / "cache"),
         "JULIA_DEPOT_PATH": str(folder / "depot"),
     }
-
-
-def uuid_of(name: str) -> str:
-    digits = hashlib.sha256(name.encode()).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
 
 
 def markdown(rows: list[dict]) -> str:

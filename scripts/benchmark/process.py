@@ -7,8 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-# How often a command's processes are looked at, in seconds. Adding up what a Julia of 2 GB has takes the kernel some 10 ms.
+# How often the memory of a command's processes is looked at, in seconds. Adding up what a Julia of 2 GB has takes the kernel some 10 ms.
 INTERVAL = 2.0
+# How often its own processor time is: what it used after the last look is not counted.
+OWN_INTERVAL = 0.05
 
 
 class Failed(Exception):
@@ -23,6 +25,8 @@ class Cost:
     largest_process_bytes: int
     # All processes at once, shared pages counted once; 0 where it was not watched.
     all_processes_bytes: int
+    # The processor time of the command's own process, without those that it started; 0 where it was not watched.
+    own_cpu_seconds: float
     # How many cores everything else on the machine kept busy meanwhile: what was measured had to do without them.
     others_cores: float
 
@@ -45,11 +49,11 @@ def run(command: list, env: dict[str, str], log: Path, cwd: Path | None = None, 
         seconds = time.perf_counter() - started
         busy = _busy_seconds() - busy_before
         process.returncode = os.waitstatus_to_exitcode(status)
-    peak = load.stop() if load else 0
+    peak, own_seconds = load.stop() if load else (0, 0.0)
     if process.returncode != 0:
         raise Failed(f"{' '.join(map(str, command))[:300]} ended with status {process.returncode}; its output is in {log}")
     own = usage.ru_utime + usage.ru_stime
-    return Cost(seconds, own, usage.ru_maxrss * 1024, peak, max(busy - own, 0) / seconds)
+    return Cost(seconds, own, usage.ru_maxrss * 1024, peak, own_seconds, max(busy - own, 0) / seconds)
 
 
 def _busy_seconds() -> float:
@@ -59,41 +63,52 @@ def _busy_seconds() -> float:
 
 
 class _Watcher:
-    """Adds up, every few seconds, the memory of a process and all its descendants (Linux)."""
+    """Looks at a process while it runs (Linux): the memory of it and all its descendants, and its own processor time."""
 
     def __init__(self):
-        self.peak = 0
+        self.peak, self.own_seconds = 0, 0.0
         self.ended = threading.Event()
 
     def start(self, pid: int):
-        self.thread = threading.Thread(target=self._watch, args=[pid], daemon=True)
-        self.thread.start()
+        self.threads = [threading.Thread(target=look, args=[pid], daemon=True) for look in [self._memory, self._own]]
+        for thread in self.threads:
+            thread.start()
 
-    def stop(self) -> int:
+    def stop(self) -> tuple[int, float]:
         self.ended.set()
-        self.thread.join()
-        return self.peak
+        for thread in self.threads:
+            thread.join()
+        return self.peak, self.own_seconds
 
-    def _watch(self, pid: int):
+    def _memory(self, pid: int):
         while not self.ended.wait(INTERVAL):
             self.peak = max(self.peak, sum(map(_memory_of, _family(pid))))
+
+    def _own(self, pid: int):
+        while not self.ended.wait(OWN_INTERVAL):
+            if fields := _stat(Path(f"/proc/{pid}")):
+                self.own_seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _family(pid: int) -> set[int]:
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            try:
-                # Behind the name, which may hold anything: state, parent.
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError):
-                continue
-            children.setdefault(parent, []).append(int(folder.name))
+            if fields := _stat(folder):
+                children.setdefault(int(fields[1]), []).append(int(folder.name))
     found, waiting = set(), [pid]
     while waiting:
         found.add(pid := waiting.pop())
         waiting += children.get(pid, [])
     return found
+
+
+def _stat(folder: Path) -> list[str]:
+    """What the kernel says of a process, behind its name, which may hold anything: state, parent, …; nothing when it is gone."""
+    try:
+        return (folder / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _memory_of(pid: int) -> int:
