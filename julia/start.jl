@@ -7,7 +7,8 @@
 # FOLDER has `identity` (the package as packages.jl says), `env`, a folder of packages in which Julia finds it (an implicit
 # environment), and `depot`, with its package image.
 
-# No function is defined in here, not even an anonymous one: those are bound in Main as well.
+# No function is defined in here, not even an anonymous one: those are bound in Main as well. Nor is there a loop: with one
+# Julia compiles the whole block before it runs it (`jl_toplevel_eval_flex` in src/toplevel.c), without one it interprets it.
 let folder = @__DIR__, options = Base.JLOptions()
     # Whoever turns caches or package images off knows why it is slow. 1.9 is where package images begin.
     if isdefined(Base, :isprecompiled) && options.use_compiled_modules != 0 && options.use_pkgimages != 0
@@ -45,10 +46,8 @@ let folder = @__DIR__, options = Base.JLOptions()
         finally
             GC.enable(collects)
             # What packages did to the paths when they were loaded stays.
-            for (paths, ours) in ((LOAD_PATH, env), (DEPOT_PATH, depot))
-                at = findlast(isequal(ours), paths)
-                at === nothing || deleteat!(paths, at)
-            end
+            get(LOAD_PATH, length(LOAD_PATH), "") == env ? pop!(LOAD_PATH) : setdiff!(LOAD_PATH, (env,))
+            get(DEPOT_PATH, length(DEPOT_PATH), "") == depot ? pop!(DEPOT_PATH) : setdiff!(DEPOT_PATH, (depot,))
         end
         if problem != "" && basename(@__FILE__) == "start.jl"
             println(stderr, "jlsys: plain Julia: ", problem)

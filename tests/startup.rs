@@ -235,3 +235,32 @@ fn the_image_follows_and_takes_its_place() {
     shim.project.jlsys(&["cache", "verify"]).expect_status(0);
     shim.project.jlsys(&["cache", "gc", "--dry-run"]).expect_status(0);
 }
+
+#[test]
+fn code_that_julia_inferred_and_did_not_compile_is_there() {
+    if support::julia_minor() != 10 {
+        println!("skipped: how this Julia takes such code in was not read");
+        return;
+    }
+    // `fill` is inlined wherever it is known; here it is not.
+    let program = "call(f, args) = f(args...)\ncall(Any[fill][1], Any[1.0, 3])\nprint(length(call(Any[fill][1], Any[2.0, 4])))";
+    let project = project().file("precompile.jl", program).write();
+    let trace = project.outside("trace.jl");
+    let compiled = |options: &[&str]| {
+        let option = format!("--trace-compile={}", trace.display());
+        let all: Vec<&str> =
+            ["run"].iter().chain(options).copied().chain(["--", &option, "precompile.jl"]).collect();
+        project.jlsys(&all).expect_status(0).expect_stdout("4");
+        let text = std::fs::read_to_string(&trace).unwrap_or_default();
+        let _ = std::fs::remove_file(&trace);
+        text.lines().filter(|line| line.contains("Base.fill")).count()
+    };
+    assert_eq!(compiled(&["-q"]), 1, "this Julia has it compiled");
+    quick(&project, &[], 0);
+    assert_eq!(compiled(&[]), 0);
+
+    // Where a method of it is replaced, the new one is called.
+    let code =
+        "@eval Base fill(v, n::Integer) = :replaced; print(Base.invokelatest(Any[fill][1], Any[2.0, 4]...))";
+    project.jlsys(&["run", "--", "-e", code]).expect_status(0).expect_stdout("replaced");
+}

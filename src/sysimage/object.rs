@@ -1,5 +1,6 @@
 //! The Julia process that holds the image's content and writes it out.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -135,7 +136,8 @@ pub async fn write_object(
         .arg(inputs.project_file)
         .args([&packages, &inputs.statements.to_owned(), &loaded, &replayed])
         .args(inputs.other_project_files.iter().copied())
-        .envs(image_threads(inputs.julia));
+        .envs(image_threads(inputs.julia))
+        .env(TUNABLES, tunables(std::env::var_os(TUNABLES)));
     let finished = tokio::select! {
         finished = process::run(&command, inputs.time_limit, inputs.log) => finished?,
         line = stalled(&replayed, inputs.statement_limit) => {
@@ -189,8 +191,38 @@ async fn late(replayed: &Path, limit: Option<Duration>) -> Duration {
     std::future::pending().await
 }
 
+/// How glibc's allocator is told what to do; other C libraries pass it over.
+const TUNABLES: &str = "GLIBC_TUNABLES";
+
+/// LLVM makes and drops small objects by the million, in gigabytes of memory. Writing an image of Julia 1.5 took 278 s of processor
+/// time, a fifth of it in the allocator. In huge pages, which most systems give only to those who ask, it took 243 s (and 1 %
+/// more memory), and a tenth less again when more than 7 freed objects of each size are kept at hand (224 and 201 s). To
+/// workloads it makes no difference.
+fn tunables(set: Option<OsString>) -> OsString {
+    const OURS: &str = "glibc.malloc.hugetlb=1:glibc.malloc.tcache_count=2000";
+    match set {
+        // Of several values for one, the last counts: what is set already wins.
+        Some(set) if !set.is_empty() => [OsStr::new(OURS), OsStr::new(":"), &set].into_iter().collect(),
+        _ => OURS.into(),
+    }
+}
+
 /// As many threads generate code as there are processors: the process itself must have one thread.
 fn image_threads(julia: &JuliaInstall) -> Option<(&'static str, String)> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     julia.differences().has_image_threads().then(|| ("JULIA_IMAGE_THREADS", threads.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_set_stays_and_wins() {
+        let ours = tunables(None).into_string().unwrap();
+        assert!(ours.starts_with("glibc.malloc."), "{ours}");
+        assert_eq!(tunables(Some("".into())), *ours);
+        let theirs = "glibc.malloc.hugetlb=0";
+        assert_eq!(tunables(Some(theirs.into())), *format!("{ours}:{theirs}"));
+    }
 }

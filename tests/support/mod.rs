@@ -97,8 +97,13 @@ pub fn says(code: &str) -> String {
 
 /// Whether the Julia that tests run is this version or a later one.
 pub fn julia_is_since(minor: u32) -> bool {
+    julia_minor() >= minor
+}
+
+/// Which Julia tests run: 10 is 1.10.
+pub fn julia_minor() -> u32 {
     static MINOR: OnceLock<u32> = OnceLock::new();
-    *MINOR.get_or_init(|| says("print(VERSION.minor)").parse().unwrap()) >= minor
+    *MINOR.get_or_init(|| says("print(VERSION.minor)").parse().unwrap())
 }
 
 /// What a build comes to when no image can be built: its tier and exit status. From 1.9 on the startup package is there.
