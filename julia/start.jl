@@ -7,18 +7,20 @@
 # FOLDER has `identity` (the package as packages.jl says), `env`, a folder of packages in which Julia finds it (an implicit
 # environment), and `depot`, with its package image.
 
-# No function is defined in here, not even an anonymous one: those are bound in Main as well. Nor is there a loop: with one
-# Julia compiles the whole block before it runs it (`jl_toplevel_eval_flex` in src/toplevel.c), without one it interprets it.
+# No function is defined in here, not even an anonymous one: those are bound in Main as well. Nor is there a loop or a `ccall`: with
+# one, Julia compiles the whole block before it runs it (`jl_toplevel_eval_flex` in src/toplevel.c), without, it interprets it. A call then
+# costs nothing if Julia's own image has it compiled for these types, and some 8 ms if not: that is why things are said
+# here in this way and no other (`julia --trace-compile=stderr start.jl` shows what is compiled).
 let folder = @__DIR__, options = Base.JLOptions()
     # Whoever turns caches or package images off knows why it is slow. 1.9 is where package images begin.
-    if isdefined(Base, :isprecompiled) && options.use_compiled_modules != 0 && options.use_pkgimages != 0
+    if isdefined(Base, :isprecompiled) &&
+       Int(getfield(options, :use_compiled_modules)) !== 0 && Int(getfield(options, :use_pkgimages)) !== 0
         problem = ""
         env, depot = joinpath(folder, "env"), joinpath(folder, "depot")
         # What is loaded stays: a collection now would look through all of it and find nothing.
         collects = GC.enable(false)
         try
-            uuid, name = split(readline(joinpath(folder, "identity")), '\t')
-            package = Base.PkgId(Base.UUID(uuid), String(name))
+            package = Base.PkgId(Base.UUID(read(joinpath(folder, "identity"), String)[1:36]), "JlsysStartup")
             push!(LOAD_PATH, env)
             push!(DEPOT_PATH, depot)
             path = Base.locate_package(package)
@@ -46,8 +48,10 @@ let folder = @__DIR__, options = Base.JLOptions()
         finally
             GC.enable(collects)
             # What packages did to the paths when they were loaded stays.
-            get(LOAD_PATH, length(LOAD_PATH), "") == env ? pop!(LOAD_PATH) : setdiff!(LOAD_PATH, (env,))
-            get(DEPOT_PATH, length(DEPOT_PATH), "") == depot ? pop!(DEPOT_PATH) : setdiff!(DEPOT_PATH, (depot,))
+            n = length(LOAD_PATH)
+            n > 0 && LOAD_PATH[n] == env ? deleteat!(LOAD_PATH, n) : setdiff!(LOAD_PATH, (env,))
+            n = length(DEPOT_PATH)
+            n > 0 && DEPOT_PATH[n] == depot ? deleteat!(DEPOT_PATH, n) : setdiff!(DEPOT_PATH, (depot,))
         end
         if problem != "" && basename(@__FILE__) == "start.jl"
             println(stderr, "jlsys: plain Julia: ", problem)

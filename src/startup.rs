@@ -112,7 +112,6 @@ pub async fn build(inputs: &StartupInputs<'_>) -> Result<(Finished, Replay), Sta
     }
 }
 
-/// What `julia/start.jl` finds: the two loaders, who the package is, a folder of packages with it, and an empty depot.
 /// Whether a session of the project loads the startup package in `folder`.
 pub async fn loads(julia: &JuliaInstall, project_file: &Path, folder: &Path) -> bool {
     let Ok(scratch) = tempfile::tempdir() else { return false };
@@ -122,6 +121,7 @@ pub async fn loads(julia: &JuliaInstall, project_file: &Path, folder: &Path) -> 
     finished.is_ok_and(|finished| finished.ending.is_success())
 }
 
+/// What `julia/start.jl` finds: the two loaders, who the package is, a folder of packages with it, and an empty depot.
 fn write_files(inputs: &StartupInputs<'_>) -> io::Result<()> {
     let package = inputs.folder.join("env").join(NAME);
     let source = package.join("src");
