@@ -21,13 +21,14 @@ class Figure:
     at_most: float | None = None
     # Or how much of its own unit.
     limit: float | None = None
-    note: str = ""
+    # Whether one tool's figure says anything beside another's.
+    compares: bool = True
 
     @property
     def ratio(self) -> float | None:
         """jlsys's figure as a part of PackageCompiler's."""
         ours, theirs = self.values.get("jlsys"), self.values.get("packagecompiler")
-        return ours / theirs if ours is not None and theirs else None
+        return ours / theirs if self.compares and ours is not None and theirs else None
 
     @property
     def is_met(self) -> bool | None:
@@ -75,7 +76,7 @@ def figures(document: dict) -> list[Figure]:
     rows = [
         Figure("build, nothing cached", "s", cold, at_most=0.8),
         Figure("– processor time", "s", of_builds("cold", "cpu_seconds", 1)),
-        Figure("– cores that other work kept busy", "", of_builds("cold", "others_cores", 1)),
+        Figure("– cores that other work kept busy", "cores", of_builds("cold", "others_cores", 1), compares=False),
         Figure("build after a package's new version", "s", of_builds("bumped", "seconds", 1), at_most=0.5),
         Figure("– processor time", "s", of_builds("bumped", "cpu_seconds", 1)),
         Figure("build, nothing changed", "ms", unchanged, limit=20),

@@ -12,7 +12,7 @@ ROOM = 110  # for the figure behind the longest bar
 
 
 def svg(document: dict) -> str:
-    rows = [row for row in figures(document) if len([v for v in row.values.values() if v is not None]) > 1]
+    rows = [row for row in figures(document) if row.compares and len([v for v in row.values.values() if v is not None]) > 1]
     body, y = [], TOP
     for row in rows:
         bars, height = bars_of(row, y)
