@@ -27,10 +27,21 @@ function valid_code(instance)
     return code.max_world == typemax(UInt) && isdefined(code, :inferred) && code.inferred !== nothing ? code : nothing
 end
 
+"Whether this code is among that of its instance, which is a list: put in twice, it would have no end."
+function is_in_place(code)
+    other = code.def.cache
+    while other !== code
+        isdefined(other, :next) || return false
+        other = other.next
+    end
+    return true
+end
+
 function __init__()
     for code in TO_PUT_IN_PLACE
-        # By then Julia has looked whether what this code calls is still the same, as with all code of a package image.
-        code.max_world == typemax(UInt) && valid_code(code.def) !== nothing || continue
+        # By then Julia has looked whether what this code calls is still the same, as with all code of a package image, and has taken by
+        # itself what is for a method that had none.
+        code.max_world == typemax(UInt) && valid_code(code.def) !== nothing && !is_in_place(code) || continue
         ccall(:jl_mi_cache_insert, Cvoid, (Any, Any), code.def, code)
     end
 end
@@ -53,23 +64,24 @@ if IS_PRECOMPILING
     - where the code is inferred already, in Julia's own image or a package's, but was not compiled there, such as `fill(1.0, 3)`.
     """
     function compile(signature)
-        instance = instance_of(signature)
+        instance = isdefined(Core.Compiler, :track_newly_inferred) ? instance_of(signature) : nothing
         code = instance === nothing ? nothing : valid_code(instance)
         JlsysReplay.JlsysWidened.compile(signature) || return false
         instance === nothing && return true
         if code !== nothing
-            is_inferred_here(code) || !CAN_BE_PUT_IN_PLACE || compile_anew(code)
-        elseif instance.def.module === Core && isdefined(Core.Compiler, :track_newly_inferred) && isdefined(instance, :cache)
+            CAN_BE_PUT_IN_PLACE && !is_inferred_here(code) && compile_anew(code)
+        elseif instance.def.module === Core && isdefined(instance, :cache)
             ccall(:jl_push_newly_inferred, Cvoid, (Any,), instance.cache)
         end
         return true
     end
 
-    "What a statement compiles, if one method alone fits."
+    "What a statement compiles, if one method alone fits, and if it is one whose code may need more than `precompile`."
     function instance_of(signature)
         matches = Base._methods_by_ftype(signature, 2, Base.get_world_counter())
         matches isa Vector && length(matches) == 1 || return nothing
         match = matches[1]
+        match.method.module === Core || CAN_BE_PUT_IN_PLACE || return nothing
         types = Core.Compiler.get_compileable_sig(match.method, match.spec_types, match.sparams)
         types === nothing && (types = match.spec_types)
         return Core.Compiler.specialize_method(match.method, types, match.sparams)

@@ -259,6 +259,12 @@ fn code_that_julia_inferred_and_did_not_compile_is_there() {
     quick(&project, &[], 0);
     assert_eq!(compiled(&[]), 0);
 
+    // Each is there once: the list of an instance's code has an end.
+    let ends = "ends(code) = (n = 0; while isdefined(code, :next) && n < 1000; code = code.next; n += 1; end; n < 1000)
+        ours = only(mod for (id, mod) in Base.loaded_modules if id.name == \"JlsysStartup\")
+        print(length(ours.TO_PUT_IN_PLACE) > 0, all(code -> ends(code.def.cache), ours.TO_PUT_IN_PLACE))";
+    project.jlsys(&["run", "--", "-e", ends]).expect_status(0).expect_stdout("truetrue");
+
     // Where a method of it is replaced, the new one is called.
     let code =
         "@eval Base fill(v, n::Integer) = :replaced; print(Base.invokelatest(Any[fill][1], Any[2.0, 4]...))";
