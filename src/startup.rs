@@ -12,7 +12,7 @@ use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, JuliaInstall, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
-use crate::sysimage::{Replay, said, stalled};
+use crate::sysimage::{NoTarget, Replay, said, stalled};
 use crate::trace::ReplayResults;
 
 /// The package's name, which is its module's.
@@ -76,6 +76,9 @@ pub enum StartupError {
         /// Julia's output.
         log: PathBuf,
     },
+    /// The Julia was not made for these CPUs.
+    #[error(transparent)]
+    NoTarget(#[from] NoTarget),
     /// Julia ended before it was there.
     #[error("Julia {} while precompiling the startup package{}; its output is in {}", .finished.ending, said(.log), .log.display())]
     Failed {
@@ -108,7 +111,10 @@ pub async fn build(inputs: &StartupInputs<'_>) -> Result<(Finished, Replay), Sta
             let rejected = replay.refused + replay.threw;
             Ok((finished, Replay { compiled: replay.compiled, rejected }))
         }
-        _ => Err(StartupError::Failed { finished, log: inputs.log.to_owned() }),
+        _ => Err(match NoTarget::in_log(inputs.log, &inputs.plan.cpu_target) {
+            Some(no_target) => no_target.into(),
+            None => StartupError::Failed { finished, log: inputs.log.to_owned() },
+        }),
     }
 }
 

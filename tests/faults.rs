@@ -333,6 +333,19 @@ fn an_image_for_cpus_above_this_one_is_tried_once_and_not_used() {
         .settings("cpu-target = \"haswell\"\njulia-args = [\"-O0\", \"-g0\"]\n")
         .write();
     let Some(old_cpu) = OldCpu::new(&project) else { return };
+    let its_image_has_code =
+        Command::new(support::julia()).args(["-C", "haswell", "-e", "0"]).output().unwrap();
+    if !its_image_has_code.status.success() {
+        // A Julia that was built on this machine for this machine.
+        let said = project.jlsys(&["build"]).expect_status(3).stderr();
+        assert_eq!(
+            said.matches("warning: this Julia's own image has no code for haswell CPUs").count(),
+            1,
+            "{said}"
+        );
+        println!("skipped: this Julia's own image has no code for haswell CPUs");
+        return;
+    }
     project.jlsys(&["build"]).expect_status(0);
     let code = "print(Sys.CPU_NAME, ' ', unsafe_string(Base.JLOptions().image_file))";
     let here = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
@@ -442,7 +455,9 @@ fn build_on_a_disk_of(size: &str) {
     assert!(last.contains("disk is full") || last.contains("No space left"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     let left = |folder: &str| std::fs::read_dir(disk.join("cache").join(folder)).map_or(0, Iterator::count);
-    assert_eq!((left("tmp"), left("images"), left("failures")), (0, 1, 0), "{said}");
+    // A startup package that is there by then is one more, and stays of use.
+    let startup = usize::from(said.contains("until the image is there"));
+    assert_eq!((left("tmp"), left("images"), left("failures")), (0, 1 + startup, 0), "{said}");
     assert_eq!(std::fs::read_to_string(old.join("entry.json")).unwrap(), "{}");
 }
 

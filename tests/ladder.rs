@@ -67,6 +67,22 @@ fn when_writing_crashes_the_owner_is_found_by_bisection() {
 }
 
 #[test]
+fn a_julia_without_code_for_the_cpus_is_tried_once_and_said_once() {
+    let shim = Shim::new(
+        "echo 'ERROR: Unable to find compatible target in cached code image.' >&2; rm -f $loaded; exit 1",
+    )
+    .without_startup();
+    let report = shim.build(&[], 3);
+    assert_eq!(shim.attempts().len(), 1, "{report:#}");
+    let warnings = report["warnings"].to_string();
+    assert_eq!(
+        warnings.matches("this Julia's own image has no code for native CPUs").count(),
+        1,
+        "{warnings}"
+    );
+}
+
+#[test]
 fn when_no_statement_can_be_written_the_packages_are_still_loaded() {
     let shim = Shim::new("if [ -s $statements ]; then replayed; kill -ABRT $$; fi").without_startup();
     let report = shim.build(&[], 0);

@@ -205,6 +205,13 @@ fn object_failed(error: ObjectError, statements: &Path, modules: &Modules, plan:
                 wrote_image: false,
             });
         }
+        ObjectError::NoTarget(_) => {
+            return AttemptError::Failed(Failed {
+                failure: Failure::Hopeless(what.clone()),
+                what,
+                wrote_image: false,
+            });
+        }
         ObjectError::Failed { finished, stage, log } => (finished, stage, log),
     };
     if disk_is_full(&log) {

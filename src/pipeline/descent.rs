@@ -46,7 +46,10 @@ impl Build<'_> {
                     // The whole of it, with the path that its log will have, is said at the end.
                     let what = failed.what.split("; its output is in").next().unwrap_or_default();
                     self.progress.say(&format!("  that did not work: {what}"));
-                    self.report.warnings.push(failed.what);
+                    // What ended the startup package may have been the same.
+                    if !self.report.warnings.contains(&failed.what) {
+                        self.report.warnings.push(failed.what);
+                    }
                     let environment = &self.prepared.environment;
                     ladder.failed(failed.failure, failed.wrote_image, |uuid| {
                         let name = environment.package(uuid).map_or_else(String::new, |p| p.name.clone());

@@ -25,6 +25,13 @@ pub fn julia_error(log: &Path) -> String {
     text.lines().find_map(error_in_line).unwrap_or_default()
 }
 
+/// Whether a Julia says in its log that its own image has no code for the CPUs that it was started for (`jl_init_processor_sysimg` in
+/// src/processor.cpp): one that was built on and for one machine has only that machine's.
+pub fn says_no_target(log: &Path) -> bool {
+    let text = std::fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text).contains("Unable to find compatible target in")
+}
+
 /// Whether a process says in its log that a limit on memory was reached, in the words of Julia, LLVM, or the C and C++
 /// libraries.
 pub(super) fn says_out_of_memory(log: &Path) -> bool {

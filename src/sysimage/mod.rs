@@ -7,7 +7,7 @@ mod verify;
 
 pub use cpu::{CpuTarget, HostCpu};
 pub use link::{LinkError, Linker};
-pub use object::{ObjectError, ObjectInputs, Replay, Stage, write_object};
+pub use object::{NoTarget, ObjectError, ObjectInputs, Replay, Stage, write_object};
 pub(crate) use object::{said, stalled};
 pub use verify::{StartsWith, VerifyError, starts, verify};
 

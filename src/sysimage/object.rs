@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::CpuTarget;
 use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
@@ -73,6 +74,9 @@ pub enum ObjectError {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// The Julia was not made for these CPUs.
+    #[error(transparent)]
+    NoTarget(#[from] NoTarget),
     /// Julia ended before the object was there.
     #[error("Julia {} while {stage}{}; its output is in {}", .finished.ending, said(.log), .log.display())]
     Failed {
@@ -83,6 +87,24 @@ pub enum ObjectError {
         /// Its output.
         log: PathBuf,
     },
+}
+
+/// Code for other CPUs than those that Julia's own image is for: a process that generates it does not even start.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this Julia's own image has no code for {target} CPUs, so that nothing can be built for them with it: \
+     set `cpu-target` to \"native\""
+)]
+pub struct NoTarget {
+    /// The CPUs.
+    pub target: CpuTarget,
+}
+
+impl NoTarget {
+    /// Whether this is what the log of a process for these CPUs tells.
+    pub fn in_log(log: &Path, target: &CpuTarget) -> Option<Self> {
+        process::says_no_target(log).then(|| Self { target: target.clone() })
+    }
 }
 
 /// Julia's own words, as a part of a sentence.
@@ -151,6 +173,9 @@ pub async fn write_object(
     let written = object.metadata().is_ok_and(|metadata| metadata.len() > 0);
     if finished.ending.is_success() && written {
         return Ok((finished, Replay { compiled: replay.compiled, rejected: replay.refused + replay.threw }));
+    }
+    if let Some(no_target) = NoTarget::in_log(inputs.log, &plan.cpu_target) {
+        return Err(no_target.into());
     }
     let unfinished = PackageResults::read(&loaded).unfinished;
     let unfinished =
