@@ -12,7 +12,7 @@ use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, JuliaInstall, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
-use crate::sysimage::{NoTarget, Replay, said, stalled};
+use crate::sysimage::{NoTarget, Replay, code_generation, said, stalled};
 use crate::trace::ReplayResults;
 
 /// The package's name, which is its module's.
@@ -98,7 +98,8 @@ pub async fn build(inputs: &StartupInputs<'_>) -> Result<(Finished, Replay), Sta
         .command(inputs.project_file)
         .arg(Driver::STARTUP.path_in(inputs.drivers))
         .args([inputs.folder, inputs.statements, &replayed])
-        .env("JULIA_CPU_TARGET", inputs.plan.cpu_target.argument(&inputs.julia.facts.arch));
+        .env("JULIA_CPU_TARGET", inputs.plan.cpu_target.argument(&inputs.julia.facts.arch))
+        .envs(code_generation(inputs.julia));
     let finished = tokio::select! {
         finished = process::run(&command, Some(inputs.time_limit), inputs.log) => finished?,
         line = stalled(&replayed, inputs.statement_limit) => {

@@ -95,6 +95,23 @@ fn before_1_9_nothing_is_quick_and_that_is_said() {
 }
 
 #[test]
+fn what_only_a_test_suite_compiles_is_left_to_the_image_when_there_is_a_script() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().file("precompile.jl", "using Counts; Counts.count_words(\"a b a\")").write();
+    let report = quick(&project, &[], 0);
+    let statements = |name: &str| report["statements"][name].as_u64().unwrap();
+    assert!(statements("left_out") > 0 && statements("compiled") > 0, "{report:#}");
+    assert_eq!(statements("kept"), statements("left_out") + statements("compiled") + statements("rejected"));
+    let code = "using Counts; Counts.count_words(\"b\"); Counts.sorted([2, 1])";
+    let compiled =
+        project.jlsys(&["run", "--", "--trace-compile=stderr", "-e", code]).expect_status(0).stderr();
+    assert!(!compiled.contains("Counts.count_words"), "{compiled}");
+    assert!(compiled.contains("Counts.sorted"), "{compiled}");
+}
+
+#[test]
 fn it_is_built_in_seconds_and_the_session_does_not_notice() {
     if !is_possible() {
         return;

@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::trace::{Collector, Modules, Totals};
 use crate::workload::{Kind, Ran, Workload};
 
-/// Takes in traces as workloads end, and writes them to the statements file in the order in which workloads are reported:
-/// the same workloads make the same file, however long each took.
+/// Takes in traces as workloads end, and writes them to the statements file in a fixed order, test suites last: the same workloads
+/// make the same file, however long each took.
 pub(super) struct Cleaning {
     path: PathBuf,
     out: Option<BufWriter<File>>,
@@ -21,20 +21,33 @@ pub(super) struct Cleaning {
     waiting: BTreeMap<(Kind, String), Ran>,
     /// Those that are through, with the lines that they traced.
     through: Vec<(Ran, u64)>,
+    before_tests: u64,
     problem: Option<Error>,
+}
+
+/// What the statements file holds.
+pub(super) struct Cleaned {
+    /// What became of all traces.
+    pub totals: Totals,
+    /// Each workload with the lines that it traced, in the order in which they are reported.
+    pub workloads: Vec<(Ran, u64)>,
+    /// How many statements stand before those that only test suites compile.
+    pub before_tests: u64,
 }
 
 impl Cleaning {
     /// Prepares for these workloads, and makes the statements file.
     pub(super) fn new(workloads: &[Workload], path: &Path) -> Result<Self, Error> {
         let out = BufWriter::new(File::create(path).map_err(Error::file(path))?);
+        let (tests, own): (Vec<&Workload>, _) = workloads.iter().partition(|w| w.kind() == Kind::Tests);
         Ok(Self {
             path: path.to_owned(),
             out: Some(out),
             collector: None,
-            order: workloads.iter().map(|workload| (workload.kind(), workload.name())).collect(),
+            order: own.into_iter().chain(tests).map(|workload| (workload.kind(), workload.name())).collect(),
             waiting: BTreeMap::new(),
             through: Vec::new(),
+            before_tests: 0,
             problem: None,
         })
     }
@@ -59,7 +72,12 @@ impl Cleaning {
             self.order.pop_front();
             let lines = match File::open(&ran.trace) {
                 Ok(trace) => match collector.read(BufReader::new(trace)) {
-                    Ok(counts) => counts.lines,
+                    Ok(counts) => {
+                        if ran.kind != Kind::Tests {
+                            self.before_tests += counts.kept + counts.for_other_streams;
+                        }
+                        counts.lines
+                    }
                     Err(error) => {
                         self.problem.get_or_insert(Error::file(&ran.trace)(error));
                         0
@@ -72,8 +90,8 @@ impl Cleaning {
         }
     }
 
-    /// Ends the statements file. Returns what became of all traces, and each workload with the lines that it traced.
-    pub(super) fn finish(self) -> Result<(Totals, Vec<(Ran, u64)>), Error> {
+    /// Ends the statements file.
+    pub(super) fn finish(mut self) -> Result<Cleaned, Error> {
         if let Some(problem) = self.problem {
             return Err(problem);
         }
@@ -81,6 +99,7 @@ impl Cleaning {
             Some(collector) => collector.finish().map_err(Error::file(&self.path))?,
             None => Totals::default(),
         };
-        Ok((totals, self.through))
+        self.through.sort_by_key(|(ran, _)| ran.kind);
+        Ok(Cleaned { totals, workloads: self.through, before_tests: self.before_tests })
     }
 }

@@ -1,6 +1,9 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Build, Statements, count};
@@ -26,10 +29,9 @@ impl Build<'_> {
     /// says so, and there is none.
     pub(super) async fn build_startup(&mut self, plan: &Plan, all: &Statements) -> Result<(), Error> {
         let plan = self.without_companions(plan);
-        let kept = self.report.statements.kept;
         let title = format!(
             "compiling {} into a startup package for {}",
-            count(kept, "statement"),
+            count(all.for_startup, "statement"),
             count(plan.packages.len(), "package")
         );
         let phase = self.progress.phase(title);
@@ -38,7 +40,7 @@ impl Build<'_> {
                 let result = format!("{} compiled, {} refused", replay.compiled, replay.rejected);
                 let elapsed = phase.done(&result);
                 self.note_phase("startup", elapsed);
-                self.startup = Some(MadeStartup { plan, statements: kept, replay });
+                self.startup = Some(MadeStartup { plan, statements: all.for_startup, replay });
             }
             Err(problem) => {
                 drop(phase);
@@ -71,13 +73,15 @@ impl Build<'_> {
         let folder = self.staging.link_startup(&prepared.cache).map_err(|error| said(&error))?;
         let work = self.staging.work();
         let logs = self.staging.logs();
+        let statements = work.join("startup-statements.jl");
+        take_first(&all.path, all.for_startup, &statements).map_err(|error| said(&error))?;
         let inputs = StartupInputs {
             julia: &prepared.julia,
             project_file: &prepared.environment.project_file,
             drivers: &self.drivers,
             plan,
             uuid: prepared.key.into(),
-            statements: &all.path,
+            statements: &statements,
             folder: &folder,
             work: &work,
             log: &logs.join("startup.log"),
@@ -139,4 +143,15 @@ impl Build<'_> {
     pub(super) fn drop_startup(&mut self) {
         let _ = std::fs::remove_dir_all(self.staging.startup());
     }
+}
+
+/// Writes the first lines of a file into a new one.
+fn take_first(file: &Path, lines: u64, into: &Path) -> io::Result<()> {
+    let input = BufReader::new(File::open(file)?);
+    let mut output = BufWriter::new(File::create(into)?);
+    for line in input.split(b'\n').take(usize::try_from(lines).unwrap_or(usize::MAX)) {
+        output.write_all(&line?)?;
+        output.write_all(b"\n")?;
+    }
+    output.flush()
 }

@@ -8,7 +8,7 @@ use futures_util::future::try_join;
 use indicatif::HumanBytes;
 use tokio::sync::Semaphore;
 
-use super::cleaning::Cleaning;
+use super::cleaning::{Cleaned, Cleaning};
 use super::reuse::Reuse;
 use super::{Build, count};
 use crate::error::Error;
@@ -23,6 +23,9 @@ pub(super) struct Statements {
     pub path: PathBuf,
     /// Whose they are.
     pub owners: Vec<Owner>,
+    /// How many of them, from the first, the startup package is to hold. Each costs something whenever a session loads it, so it
+    /// holds what the project's own scripts and notebooks compile, and what test suites do only where there is nothing else to go by.
+    pub for_startup: u64,
 }
 
 /// What loading the packages came to.
@@ -175,7 +178,7 @@ impl Build<'_> {
     /// Notes what became of the workloads and of what they were seen to compile.
     fn finish(&mut self, cleaning: Cleaning, path: PathBuf) -> Result<Statements, Error> {
         let phase = self.progress.phase("cleaning statements");
-        let (totals, ran) = cleaning.finish()?;
+        let Cleaned { totals, workloads: ran, before_tests } = cleaning.finish()?;
         let cut_short = ran.iter().filter(|(ran, _)| ran.cut_short).map(|(ran, _)| ran.kind.of(&ran.name));
         let cut_short: Vec<String> = cut_short.collect();
         if !cut_short.is_empty() {
@@ -205,7 +208,10 @@ impl Build<'_> {
         let result = format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
         let elapsed = phase.done(&result);
         self.note_phase("statements", elapsed);
-        Ok(Statements { path, owners: totals.owners.into_keys().collect() })
+        let is_own = |ran: &Ran| matches!(ran.kind, Kind::Notebooks | Kind::Scripts);
+        let has_own = ran.iter().any(|(ran, lines)| is_own(ran) && *lines > 0);
+        let for_startup = if has_own { before_tests } else { self.report.statements.kept };
+        Ok(Statements { path, owners: totals.owners.into_keys().collect(), for_startup })
     }
 }
 

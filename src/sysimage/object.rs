@@ -158,8 +158,7 @@ pub async fn write_object(
         .arg(inputs.project_file)
         .args([&packages, &inputs.statements.to_owned(), &loaded, &replayed])
         .args(inputs.other_project_files.iter().copied())
-        .envs(image_threads(inputs.julia))
-        .env(TUNABLES, tunables(std::env::var_os(TUNABLES)));
+        .envs(code_generation(inputs.julia));
     let finished = tokio::select! {
         finished = process::run(&command, inputs.time_limit, inputs.log) => finished?,
         line = stalled(&replayed, inputs.statement_limit) => {
@@ -216,6 +215,12 @@ async fn late(replayed: &Path, limit: Option<Duration>) -> Duration {
     std::future::pending().await
 }
 
+/// Variables for a process that generates code for an image or a package image, and for those that it starts.
+pub(crate) fn code_generation(julia: &JuliaInstall) -> impl Iterator<Item = (&'static str, OsString)> {
+    let allocator = (TUNABLES, tunables(std::env::var_os(TUNABLES)));
+    image_threads(julia).into_iter().chain([allocator])
+}
+
 /// How glibc's allocator is told what to do; other C libraries pass it over.
 const TUNABLES: &str = "GLIBC_TUNABLES";
 
@@ -233,9 +238,9 @@ fn tunables(set: Option<OsString>) -> OsString {
 }
 
 /// As many threads generate code as there are processors: the process itself must have one thread.
-fn image_threads(julia: &JuliaInstall) -> Option<(&'static str, String)> {
+fn image_threads(julia: &JuliaInstall) -> Option<(&'static str, OsString)> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    julia.differences().has_image_threads().then(|| ("JULIA_IMAGE_THREADS", threads.to_string()))
+    julia.differences().has_image_threads().then(|| ("JULIA_IMAGE_THREADS", threads.to_string().into()))
 }
 
 #[cfg(test)]
