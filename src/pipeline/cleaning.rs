@@ -21,7 +21,10 @@ pub(super) struct Cleaning {
     waiting: BTreeMap<(Kind, String), Ran>,
     /// Those that are through, with the lines that they traced.
     through: Vec<(Ran, u64)>,
+    /// How many statements are there before those that only test suites compile.
     before_tests: u64,
+    /// How many of these only the project's own notebooks and scripts compile.
+    own: u64,
     problem: Option<Error>,
 }
 
@@ -31,8 +34,8 @@ pub(super) struct Cleaned {
     pub totals: Totals,
     /// Each workload with the lines that it traced, in the order in which they are reported.
     pub workloads: Vec<(Ran, u64)>,
-    /// How many statements stand before those that only test suites compile.
-    pub before_tests: u64,
+    /// How many of the statements, from the first, a startup package is to hold.
+    pub for_startup: u64,
 }
 
 impl Cleaning {
@@ -48,6 +51,7 @@ impl Cleaning {
             waiting: BTreeMap::new(),
             through: Vec::new(),
             before_tests: 0,
+            own: 0,
             problem: None,
         })
     }
@@ -73,9 +77,9 @@ impl Cleaning {
             let lines = match File::open(&ran.trace) {
                 Ok(trace) => match collector.read(BufReader::new(trace)) {
                     Ok(counts) => {
-                        if ran.kind != Kind::Tests {
-                            self.before_tests += counts.kept + counts.for_other_streams;
-                        }
+                        let new = counts.kept + counts.for_other_streams;
+                        self.before_tests += if ran.kind == Kind::Tests { 0 } else { new };
+                        self.own += if matches!(ran.kind, Kind::Notebooks | Kind::Scripts) { new } else { 0 };
                         counts.lines
                     }
                     Err(error) => {
@@ -100,6 +104,10 @@ impl Cleaning {
             None => Totals::default(),
         };
         self.through.sort_by_key(|(ran, _)| ran.kind);
-        Ok(Cleaned { totals, workloads: self.through, before_tests: self.before_tests })
+        let all = totals.counts.kept + totals.counts.for_other_streams;
+        // Each costs something whenever a session loads it: what test suites compile is worth it where nothing says more of
+        // what sessions will do.
+        let for_startup = if self.own > 0 { self.before_tests } else { all };
+        Ok(Cleaned { totals, workloads: self.through, for_startup })
     }
 }

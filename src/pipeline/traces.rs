@@ -23,8 +23,7 @@ pub(super) struct Statements {
     pub path: PathBuf,
     /// Whose they are.
     pub owners: Vec<Owner>,
-    /// How many of them, from the first, the startup package is to hold. Each costs something whenever a session loads it, so it
-    /// holds what the project's own scripts and notebooks compile, and what test suites do only where there is nothing else to go by.
+    /// How many of them, from the first, the startup package is to hold.
     pub for_startup: u64,
 }
 
@@ -178,7 +177,7 @@ impl Build<'_> {
     /// Notes what became of the workloads and of what they were seen to compile.
     fn finish(&mut self, cleaning: Cleaning, path: PathBuf) -> Result<Statements, Error> {
         let phase = self.progress.phase("cleaning statements");
-        let Cleaned { totals, workloads: ran, before_tests } = cleaning.finish()?;
+        let Cleaned { totals, workloads: ran, for_startup } = cleaning.finish()?;
         let cut_short = ran.iter().filter(|(ran, _)| ran.cut_short).map(|(ran, _)| ran.kind.of(&ran.name));
         let cut_short: Vec<String> = cut_short.collect();
         if !cut_short.is_empty() {
@@ -208,9 +207,6 @@ impl Build<'_> {
         let result = format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
         let elapsed = phase.done(&result);
         self.note_phase("statements", elapsed);
-        let is_own = |ran: &Ran| matches!(ran.kind, Kind::Notebooks | Kind::Scripts);
-        let has_own = ran.iter().any(|(ran, lines)| is_own(ran) && *lines > 0);
-        let for_startup = if has_own { before_tests } else { self.report.statements.kept };
         Ok(Statements { path, owners: totals.owners.into_keys().collect(), for_startup })
     }
 }
