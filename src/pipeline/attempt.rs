@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::fallback::{self, Failure};
 use crate::file::room_in;
 use crate::plan::Plan;
-use crate::process::{Ending, Finished};
+use crate::process::{self, Ending, Finished};
 use crate::sysimage::{
     LinkError, Linker, ObjectError, ObjectInputs, Replay, Stage, StartsWith, VerifyError, verify,
     write_object,
@@ -191,27 +191,15 @@ fn select(
 
 fn object_failed(error: ObjectError, statements: &Path, modules: &Modules, plan: &Plan) -> AttemptError {
     let what = error.to_string();
+    let early = |failure| AttemptError::Failed(Failed { failure, what: what.clone(), wrote_image: false });
     let (finished, stage, log) = match error {
         ObjectError::Process(error) => return Error::from(error).into(),
         ObjectError::Inputs(error) => return Error::file(statements)(error).into(),
         ObjectError::Stalled { line, .. } => {
-            let failure = blame_statement(statements, line, modules, &what);
-            return AttemptError::Failed(Failed { failure, what, wrote_image: false });
+            return early(blame_statement(statements, line, modules, &what));
         }
-        ObjectError::Late { .. } => {
-            return AttemptError::Failed(Failed {
-                failure: Failure::TooMuch(what.clone()),
-                what,
-                wrote_image: false,
-            });
-        }
-        ObjectError::NoTarget(_) => {
-            return AttemptError::Failed(Failed {
-                failure: Failure::Hopeless(what.clone()),
-                what,
-                wrote_image: false,
-            });
-        }
+        ObjectError::Late { .. } => return early(Failure::TooMuch(what.clone())),
+        ObjectError::NoTarget(_) => return early(Failure::Hopeless(what.clone())),
         ObjectError::Failed { finished, stage, log } => (finished, stage, log),
     };
     if disk_is_full(&log) {
@@ -303,8 +291,7 @@ fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: &str) 
 
 /// Whether the disk is what stopped a process that wrote this log, or that could not even do so.
 fn disk_is_full(log: &Path) -> bool {
-    let said = std::fs::read(log)
-        .is_ok_and(|text| String::from_utf8_lossy(&text).contains("No space left on device"));
+    let said = process::says(log, &["No space left on device"]);
     // LLVM may die without a word; then the disk itself can tell. Nothing that is written is this small.
     said || room_beside(log).is_some_and(|room| room < 16 << 20)
 }

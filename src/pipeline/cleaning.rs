@@ -6,7 +6,7 @@ use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::trace::{Collector, Modules, Totals};
+use crate::trace::{Collector, Modules, Totals, TraceCounts};
 use crate::workload::{Kind, Ran, Workload};
 
 /// Takes in traces as workloads end, and writes them to the statements file in a fixed order, test suites last: the same workloads
@@ -19,12 +19,8 @@ pub(super) struct Cleaning {
     order: VecDeque<(Kind, String)>,
     /// Those that ended before it was their turn.
     waiting: BTreeMap<(Kind, String), Ran>,
-    /// Those that are through, with the lines that they traced.
-    through: Vec<(Ran, u64)>,
-    /// How many statements are there before those that only test suites compile.
-    before_tests: u64,
-    /// How many of these only the project's own notebooks and scripts compile.
-    own: u64,
+    /// Those that are through, with what became of their traces.
+    through: Vec<(Ran, TraceCounts)>,
     problem: Option<Error>,
 }
 
@@ -42,16 +38,15 @@ impl Cleaning {
     /// Prepares for these workloads, and makes the statements file.
     pub(super) fn new(workloads: &[Workload], path: &Path) -> Result<Self, Error> {
         let out = BufWriter::new(File::create(path).map_err(Error::file(path))?);
-        let (tests, own): (Vec<&Workload>, _) = workloads.iter().partition(|w| w.kind() == Kind::Tests);
+        let mut order: Vec<_> = workloads.iter().map(|workload| (workload.kind(), workload.name())).collect();
+        order.sort_by_key(|(kind, _)| *kind == Kind::Tests);
         Ok(Self {
             path: path.to_owned(),
             out: Some(out),
             collector: None,
-            order: own.into_iter().chain(tests).map(|workload| (workload.kind(), workload.name())).collect(),
+            order: order.into(),
             waiting: BTreeMap::new(),
             through: Vec::new(),
-            before_tests: 0,
-            own: 0,
             problem: None,
         })
     }
@@ -74,23 +69,18 @@ impl Cleaning {
         let Some(collector) = &mut self.collector else { return };
         while let Some(ran) = self.order.front().and_then(|next| self.waiting.remove(next)) {
             self.order.pop_front();
-            let lines = match File::open(&ran.trace) {
+            let counts = match File::open(&ran.trace) {
                 Ok(trace) => match collector.read(BufReader::new(trace)) {
-                    Ok(counts) => {
-                        let new = counts.kept + counts.for_other_streams;
-                        self.before_tests += if ran.kind == Kind::Tests { 0 } else { new };
-                        self.own += if matches!(ran.kind, Kind::Notebooks | Kind::Scripts) { new } else { 0 };
-                        counts.lines
-                    }
+                    Ok(counts) => counts,
                     Err(error) => {
                         self.problem.get_or_insert(Error::file(&ran.trace)(error));
-                        0
+                        TraceCounts::default()
                     }
                 },
                 // A workload that ended before it compiled anything left no file.
-                Err(_) => 0,
+                Err(_) => TraceCounts::default(),
             };
-            self.through.push((ran, lines));
+            self.through.push((ran, counts));
         }
     }
 
@@ -104,10 +94,15 @@ impl Cleaning {
             None => Totals::default(),
         };
         self.through.sort_by_key(|(ran, _)| ran.kind);
-        let all = totals.counts.kept + totals.counts.for_other_streams;
+        let written = |kinds: &[Kind]| -> u64 {
+            let of_kinds = self.through.iter().filter(|(ran, _)| kinds.contains(&ran.kind));
+            of_kinds.map(|(_, counts)| counts.written()).sum()
+        };
         // Each costs something whenever a session loads it: what test suites compile is worth it where nothing says more of
         // what sessions will do.
-        let for_startup = if self.own > 0 { self.before_tests } else { all };
-        Ok(Cleaned { totals, workloads: self.through, for_startup })
+        let own = written(&[Kind::Notebooks, Kind::Scripts]);
+        let for_startup = if own > 0 { written(&[Kind::Load]) + own } else { totals.counts.written() };
+        let workloads = self.through.into_iter().map(|(ran, counts)| (ran, counts.lines)).collect();
+        Ok(Cleaned { totals, workloads, for_startup })
     }
 }

@@ -199,7 +199,7 @@ impl Build<'_> {
         let counts = &totals.counts;
         self.report.statements = StatementCounts {
             traced: counts.lines,
-            kept: counts.kept + counts.for_other_streams,
+            kept: counts.written(),
             dropped: counts.dropped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
             by_package: totals.owners.iter().map(|(owner, n)| (self.owner_name(owner), *n)).collect(),
             ..StatementCounts::default()

@@ -20,26 +20,30 @@ pub fn error_in_line(line: &str) -> Option<String> {
 
 /// What a Julia that ended with an error says about it: the first error in its log. Empty when there is none.
 pub fn julia_error(log: &Path) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    text.lines().find_map(error_in_line).unwrap_or_default()
+    text_of(log).lines().find_map(error_in_line).unwrap_or_default()
 }
 
-/// Whether a Julia says in its log that its own image has no code for the CPUs that it was started for (`jl_init_processor_sysimg` in
-/// src/processor.cpp): one that was built on and for one machine has only that machine's.
-pub fn says_no_target(log: &Path) -> bool {
-    let text = std::fs::read(log).unwrap_or_default();
-    String::from_utf8_lossy(&text).contains("Unable to find compatible target in")
+/// Whether some of these words are in a log. One that cannot be read says nothing.
+pub fn says(log: &Path, words: &[&str]) -> bool {
+    let text = text_of(log);
+    words.iter().any(|words| text.contains(words))
+}
+
+fn text_of(log: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
 }
 
 /// Whether a process says in its log that a limit on memory was reached, in the words of Julia, LLVM, or the C and C++
 /// libraries.
 pub(super) fn says_out_of_memory(log: &Path) -> bool {
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    ["OutOfMemoryError", "out of memory", "std::bad_alloc", "Cannot allocate memory", "Allocation failed"]
-        .iter()
-        .any(|words| text.contains(words))
+    let words = [
+        "OutOfMemoryError",
+        "out of memory",
+        "std::bad_alloc",
+        "Cannot allocate memory",
+        "Allocation failed",
+    ];
+    says(log, &words)
 }
 
 /// Copies `output` into a new file at `path` until its end, or until the limit; past that the output is

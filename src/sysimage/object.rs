@@ -101,9 +101,10 @@ pub struct NoTarget {
 }
 
 impl NoTarget {
-    /// Whether this is what the log of a process for these CPUs tells.
+    /// Whether this is what the log of a process for these CPUs tells (`jl_init_processor_sysimg` in src/processor.cpp): a Julia that was
+    /// built on and for one machine has only that machine's code.
     pub fn in_log(log: &Path, target: &CpuTarget) -> Option<Self> {
-        process::says_no_target(log).then(|| Self { target: target.clone() })
+        process::says(log, &["Unable to find compatible target in"]).then(|| Self { target: target.clone() })
     }
 }
 

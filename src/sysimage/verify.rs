@@ -127,6 +127,5 @@ pub async fn starts(julia: &JuliaInstall, image: &Path) -> bool {
 
 /// What Julia says when none of an image's CPU targets fits (src/processor.cpp in Julia, since 1.0).
 fn is_for_other_cpus(log: &Path) -> bool {
-    let text = std::fs::read(log).unwrap_or_default();
-    String::from_utf8_lossy(&text).contains("Unable to find compatible target in system image")
+    process::says(log, &["Unable to find compatible target in system image"])
 }

@@ -114,6 +114,11 @@ impl<W: Write> Collector<W> {
 }
 
 impl TraceCounts {
+    /// How many statements were written for this trace.
+    pub fn written(&self) -> u64 {
+        self.kept + self.for_other_streams
+    }
+
     fn add(&mut self, other: &Self) {
         self.lines += other.lines;
         self.kept += other.kept;
