@@ -163,15 +163,19 @@ fn an_image_that_does_not_start_is_not_kept() {
 
 #[test]
 fn an_image_for_other_cpus_is_not_tried_again_and_again() {
-    let shim = Shim::with_compiler("", "echo 'no image' >\"$out\"");
-    // What a real Julia says of an image for CPUs above this one.
-    let path = shim.project.outside("julia");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let refusal = "case $* in *verify.jl*) echo 'ERROR: Unable to find compatible target in system image.'; exit 1 ;; esac";
-    std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{refusal}\n"), 1)).unwrap();
-    let report = shim.build(&[], 3);
-    assert!(report["warnings"].to_string().contains("other CPUs"), "{report:#}");
-    assert_eq!(shim.attempts().len(), 1);
+    // What a real Julia says of an image for CPUs above this one: 1.5, 1.10.
+    for image in ["system image", "cached code image"] {
+        let shim = Shim::with_compiler("", "echo 'no image' >\"$out\"").without_startup();
+        let path = shim.project.outside("julia");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let refusal = format!(
+            "case $* in *verify.jl*) echo 'ERROR: Unable to find compatible target in {image}.'; exit 1 ;; esac"
+        );
+        std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{refusal}\n"), 1)).unwrap();
+        let report = shim.build(&[], 3);
+        assert!(report["warnings"].to_string().contains("other CPUs"), "{report:#}");
+        assert_eq!(shim.attempts().len(), 1);
+    }
 }
 
 #[test]

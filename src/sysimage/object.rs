@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::CpuTarget;
+use super::cpu::says_no_target_fits;
 use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
@@ -101,10 +102,10 @@ pub struct NoTarget {
 }
 
 impl NoTarget {
-    /// Whether this is what the log of a process for these CPUs tells (`jl_init_processor_sysimg` in src/processor.cpp): a Julia that was
-    /// built on and for one machine has only that machine's code.
+    /// Whether this is what the log of a process for these CPUs tells: a Julia that was built on and for one machine has only that
+    /// machine's code.
     pub fn in_log(log: &Path, target: &CpuTarget) -> Option<Self> {
-        process::says(log, &["Unable to find compatible target in"]).then(|| Self { target: target.clone() })
+        says_no_target_fits(log).then(|| Self { target: target.clone() })
     }
 }
 

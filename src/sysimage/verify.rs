@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::cpu::says_no_target_fits;
 use super::object::said;
 use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, JuliaInstall, PackageResults, write_packages};
@@ -108,7 +109,7 @@ pub async fn verify(
     if !failed.is_empty() {
         return Err(VerifyError::Packages { failed, log: log.to_owned() });
     }
-    if is_for_other_cpus(log) {
+    if says_no_target_fits(log) {
         return Err(VerifyError::OtherCpu { target: plan.cpu_target.to_string() });
     }
     if !finished.ending.is_success() || !program_ran {
@@ -123,9 +124,4 @@ pub async fn starts(julia: &JuliaInstall, image: &Path) -> bool {
     let command = julia.command(folder.path()).option("--sysimage=", image).args(["-e", "exit(0)"]);
     let finished = process::run(&command, Some(PATIENCE), &folder.path().join("log")).await;
     finished.is_ok_and(|finished| finished.ending.is_success())
-}
-
-/// What Julia says when none of an image's CPU targets fits (src/processor.cpp in Julia, since 1.0).
-fn is_for_other_cpus(log: &Path) -> bool {
-    process::says(log, &["Unable to find compatible target in system image"])
 }
