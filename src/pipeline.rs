@@ -25,8 +25,9 @@ mod reuse;
 mod startup;
 mod traces;
 
+use cleaning::ForStartup;
 use startup::MadeStartup;
-use traces::Statements;
+use traces::{Statements, Traced};
 
 /// How long Julia may take to write an image. Minutes are normal, and with several CPU targets and hundreds of packages
 /// it can be most of an hour.
@@ -147,7 +148,7 @@ pub async fn trace(
     prepared.cache.prepare()?;
     let budget = Budget::starting_now(options.time_budget);
     let mut build = Build::new(prepared, options, budget, progress, prepared.cache.stage()?)?;
-    let (plan, statements) = build.trace().await?;
+    let Traced { plan, statements, .. } = build.trace(false).await?;
     build.warn_of_left_out(&plan);
     if let Some(output) = output {
         std::fs::copy(&statements.path, output).map_err(Error::file(output))?;
@@ -240,7 +241,8 @@ impl<'a> Build<'a> {
     }
 
     async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
-        let (plan, statements) = match self.trace().await {
+        let has_startup_package = self.prepared.julia.differences().has_startup_package();
+        let Traced { plan, statements, for_startup } = match self.trace(has_startup_package).await {
             Err(error @ Error::OutOfTime { .. }) => {
                 self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
                 self.report.warnings.push(error.to_string());
@@ -248,14 +250,19 @@ impl<'a> Build<'a> {
             }
             traced => traced?,
         };
-        if self.prepared.julia.differences().has_startup_package() {
-            self.build_startup(&plan, &statements).await?;
+        if let Some(ForStartup { until_image, lasting }) = for_startup {
+            let (selection, later) = match until_image {
+                Some(selection) if !self.options.quick => (selection, Some(lasting)),
+                _ => (lasting, None),
+            };
+            let tried = self.build_startup(&plan, &selection, || Ok(self.report.clone())).await?;
+            self.note_startup(tried, later);
         }
         let linker = match linker {
             _ if self.options.quick => return self.stop_at_startup(),
             Err(error) if self.startup.is_some() => {
                 self.report.warnings.push(error.to_string());
-                return self.settle_for_startup();
+                return self.settle_for_startup().await;
             }
             linker => linker?,
         };
@@ -299,12 +306,6 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// Notes that the time budget `did` something to the build.
-    fn was_cut_short(&mut self, did: &str) {
-        self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
-        self.report.warnings.push(format!("{} {did}; `--retry` with more builds it again", self.budget));
-    }
-
     fn warn_of_left_out(&mut self, plan: &Plan) {
         let broken = plan.left_out.iter().filter(|package| !package.reason.is_chosen());
         let warnings = broken.map(|package| format!("{} is left out: {}", package.name, package.reason));
@@ -322,6 +323,12 @@ impl<'a> Build<'a> {
         let started = self.budget.started().elapsed().saturating_sub(elapsed).as_secs_f64();
         PhaseReport { name: name.to_owned(), started: Some(started), seconds: elapsed.as_secs_f64() }
     }
+}
+
+/// Notes that the time budget `did` something to the build.
+fn note_cut_short(report: &mut Report, budget: &Budget, did: &str) {
+    report.cut_short = budget.total().map(|total| total.as_secs_f64());
+    report.warnings.push(format!("{budget} {did}; `--retry` with more builds it again"));
 }
 
 /// `1 package`, `2 packages`, `3 dependencies`.

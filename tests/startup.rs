@@ -100,6 +100,8 @@ fn what_only_a_test_suite_compiles_is_left_to_the_image_when_there_is_a_script()
         return;
     }
     let project = project().file("precompile.jl", "using Counts; Counts.count_words(\"a b a\")").write();
+    // The suite's trace is there; otherwise a quick build would not run it.
+    project.jlsys(&["trace"]).expect_status(0);
     let report = quick(&project, &[], 0);
     let statements = |name: &str| report["statements"][name].as_u64().unwrap();
     assert!(statements("left_out") > 0 && statements("compiled") > 0, "{report:#}");
@@ -251,6 +253,94 @@ fn the_image_follows_and_takes_its_place() {
     assert_eq!(shim.build(&["--quick"], 0)["outcome"], "hit");
     shim.project.jlsys(&["cache", "verify"]).expect_status(0);
     shim.project.jlsys(&["cache", "gc", "--dry-run"]).expect_status(0);
+}
+
+/// A suite that passes when the startup package is in use before it ends.
+const WAITS_FOR_STARTUP: &str = r#"
+using Counts, Test
+function is_there()
+    images = joinpath(ENV["JLSYS_CACHE_DIR"], "images")
+    return isdir(images) && any(entry -> isfile(joinpath(images, entry, "startup", "start.jl")), readdir(images))
+end
+for _ in 1:600
+    is_there() && break
+    sleep(0.1)
+end
+@test is_there()
+@test Counts.sorted([3, 1])[1].value == 1
+"#;
+
+#[test]
+fn what_scripts_compile_is_in_use_while_test_suites_still_run() {
+    if !is_possible() {
+        return;
+    }
+    for jobs in ["1", "2"] {
+        let script = "using Counts; Counts.count_words(\"a b a\")";
+        let project = Project::new()
+            .package(counts().tests(WAITS_FOR_STARTUP))
+            .file("precompile.jl", script)
+            .settings("[workloads]\ntime-limit = \"120s\"\n");
+        let shim = support::shim::Shim::of(project, "", "cp \"$base\" \"$out\"");
+        let report = shim.build(&["--jobs", jobs], 0);
+        let outcome = |name: &str| {
+            let workloads = report["workloads"].as_array().unwrap();
+            let found = workloads.iter().find(|workload| workload["name"] == name);
+            found.map(|workload| workload["outcome"].as_str().unwrap())
+        };
+        assert_eq!((outcome("Counts"), outcome("precompile.jl")), (Some("ok"), Some("ok")), "{report:#}");
+        let phases = report["phases"].as_array().unwrap().iter();
+        assert_eq!(phases.filter(|phase| phase["name"] == "startup").count(), 1, "{report:#}");
+        // An image is given what the suite compiles, too. (What the shim has in its place does not hold Counts.)
+        assert_eq!(shim.attempts()[0].1, report["statements"]["kept"].as_u64().unwrap());
+        shim.expect_nothing_left();
+    }
+}
+
+#[test]
+fn with_suites_alone_it_has_what_several_compile_until_it_is_known_that_no_image_follows() {
+    if !is_possible() {
+        return;
+    }
+    let other = package("Others", "sorted(values) = sort(values; rev = true)").tests(
+        "using Others, Test
+        @test Others.sorted([1, 3]) == [3, 1]",
+    );
+    let project = Project::new().package(counts()).package(other);
+    // At the time of the image the first one is in use.
+    let fault = "cat $JLSYS_CACHE_DIR/images/*/report.json >$JLSYS_CACHE_DIR/seen; kill -SEGV $$";
+    let shim = support::shim::Shim::of(project, fault, "exit 1");
+    let report = shim.build(&[], 0);
+    let first = std::fs::read_to_string(shim.project.cache().join("seen")).unwrap();
+    let first: Value = serde_json::from_str(&first).unwrap();
+    let statements = |report: &Value, name: &str| report["statements"][name].as_u64().unwrap();
+    assert_eq!((&first["tier"], &first["image_pending"]), (&"startup".into(), &true.into()), "{first:#}");
+    assert!(statements(&first, "compiled") > 0 && statements(&first, "left_out") > 0, "{first:#}");
+
+    assert_eq!((&report["tier"], statements(&report, "left_out")), (&"startup".into(), 0), "{report:#}");
+    assert!(statements(&report, "compiled") > statements(&first, "compiled"));
+    assert!(report.get("image_pending").is_none(), "{report:#}");
+    let code = "using Counts; Counts.count_words(\"a b a\"); Counts.sorted([3, 1])";
+    let traced = shim.project.jlsys(&["run", "--", "--trace-compile=stderr", "-e", code]).expect_status(0);
+    assert!(!traced.stderr().contains("Counts."), "{}", traced.stderr());
+    shim.project.jlsys(&["cache", "verify", "--start"]).expect_status(0);
+    shim.expect_nothing_left();
+}
+
+#[test]
+fn a_quick_build_runs_suites_only_where_there_is_nothing_else_to_go_by() {
+    if !is_possible() {
+        return;
+    }
+    let names = |report: &Value| -> Vec<String> {
+        let workloads = report["workloads"].as_array().unwrap().iter();
+        workloads.map(|workload| workload["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let project = || Project::new().package(counts());
+    let has_script = project().file("precompile.jl", "using Counts; Counts.count_words(\"a b a\")").write();
+    assert_eq!(names(&quick(&has_script, &[], 0)), ["load", "precompile.jl"]);
+    let script_without_use = project().file("precompile.jl", "exit()").write();
+    assert_eq!(names(&quick(&script_without_use, &[], 0)), ["load", "Counts", "precompile.jl"]);
 }
 
 #[test]

@@ -71,6 +71,25 @@ impl Staging {
         startup::link(cache, &folder).map_err(|source| CacheError::Write { path: folder, source })
     }
 
+    /// Makes room for another startup package than the one that is there.
+    pub fn set_startup_aside(&self) -> Result<(), CacheError> {
+        self.rename(&self.startup(), &self.startup_aside())
+    }
+
+    /// Undoes [`set_startup_aside`](Self::set_startup_aside).
+    pub fn take_startup_back(&self) -> Result<(), CacheError> {
+        let _ = std::fs::remove_dir_all(self.startup());
+        self.rename(&self.startup_aside(), &self.startup())
+    }
+
+    fn startup_aside(&self) -> PathBuf {
+        self.work().join(startup::FOLDER)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), CacheError> {
+        std::fs::rename(from, to).map_err(|source| CacheError::Write { path: to.to_owned(), source })
+    }
+
     /// Commits an entry with what is there so far, as [`commit`](Self::commit) does, while the build goes on.
     pub fn commit_copy(
         &self,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::{AttemptError, Made};
-use super::{Build, Statements};
+use super::{Build, Statements, note_cut_short};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::plan::Plan;
@@ -27,7 +27,7 @@ impl Build<'_> {
         let mut writing_takes = Duration::ZERO;
         while let Some(attempt) = ladder.next() {
             if self.budget.is_short_of(writing_takes) {
-                self.was_cut_short("left too little to try again with less");
+                note_cut_short(&mut self.report, &self.budget, "left too little to try again with less");
                 break;
             }
             number += 1;
@@ -64,9 +64,9 @@ impl Build<'_> {
             Some((attempt, _))
                 if self.startup.is_some() && attempt.owners.is_empty() && !statements.owners.is_empty() =>
             {
-                self.settle_for_startup()
+                self.settle_for_startup().await
             }
-            None if self.startup.is_some() => self.settle_for_startup(),
+            None if self.startup.is_some() => self.settle_for_startup().await,
             Some((attempt, made)) => {
                 if self.prepared.julia.differences().ties_caches_to_the_image() {
                     let image = self.staging.image();

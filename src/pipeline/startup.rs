@@ -1,16 +1,16 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Build, Statements, count};
+use super::cleaning::Selection;
+use super::{Build, count};
 use crate::environment::Uuid;
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
-use crate::report::{BuildOutcome, Report, Tier};
+use crate::prepare::Prepared;
+use crate::report::{BuildOutcome, PhaseReport, Report, Tier};
 use crate::startup::{self, LOADER, StartupInputs};
 use crate::sysimage::{Replay, StartsWith, verify};
 
@@ -22,44 +22,72 @@ pub(super) struct MadeStartup {
     plan: Plan,
     statements: u64,
     replay: Replay,
+    /// What it is to hold when no image follows.
+    lasting: Option<Selection>,
+}
+
+/// What trying to make a startup package came to.
+pub(super) struct TriedStartup {
+    /// Why there is none, if there is none.
+    made: Result<MadeStartup, String>,
+    phase: PhaseReport,
+    peak_memory_bytes: u64,
 }
 
 impl Build<'_> {
-    /// Builds the startup package, tries it, and commits it while the build goes on. When that does not work, a warning
-    /// says so, and there is none.
-    pub(super) async fn build_startup(&mut self, plan: &Plan, all: &Statements) -> Result<(), Error> {
+    /// Builds the startup package, tries it, and commits it while the build goes on. `so_far` is the build's report up to then.
+    pub(super) async fn build_startup(
+        &self,
+        plan: &Plan,
+        selection: &Selection,
+        so_far: impl FnOnce() -> Result<Report, Error>,
+    ) -> Result<TriedStartup, Error> {
         let plan = self.without_companions(plan);
+        let number = selection.number;
         let title = format!(
             "compiling {} into a startup package for {}",
-            count(all.for_startup, "statement"),
+            count(number, "statement"),
             count(plan.packages.len(), "package")
         );
         let phase = self.progress.phase(title);
-        match self.try_startup(&plan, all).await {
+        let started = Instant::now();
+        let mut peak_memory_bytes = 0;
+        let made = match self.try_startup(&plan, &selection.path, &mut peak_memory_bytes).await {
             Ok(replay) => {
-                let result = format!("{} compiled, {} refused", replay.compiled, replay.rejected);
-                let elapsed = phase.done(&result);
-                self.note_phase("startup", elapsed);
-                self.startup = Some(MadeStartup { plan, statements: all.for_startup, replay });
+                phase.done(&format!("{} compiled, {} refused", replay.compiled, replay.rejected));
+                let made = MadeStartup { plan, statements: number, replay, lasting: None };
+                self.commit_startup(made.describe(so_far()?))?;
+                Ok(made)
             }
             Err(problem) => {
                 drop(phase);
                 self.progress.say(&format!("  no startup package: {problem}"));
-                self.report.warnings.push(problem);
                 self.drop_startup();
-                return Ok(());
+                Err(problem)
             }
+        };
+        Ok(TriedStartup { made, phase: self.ended("startup", started.elapsed()), peak_memory_bytes })
+    }
+
+    /// Notes what came of it; `lasting` is what it is to hold when no image follows, if that is more.
+    pub(super) fn note_startup(&mut self, tried: TriedStartup, lasting: Option<Selection>) {
+        let TriedStartup { made, phase, peak_memory_bytes } = tried;
+        // It may have run beside workloads.
+        let phases = &mut self.report.phases;
+        phases.insert(phases.partition_point(|earlier| earlier.started <= phase.started), phase);
+        self.report.saw_memory(peak_memory_bytes);
+        match made {
+            Ok(made) => self.startup = Some(MadeStartup { lasting, ..made }),
+            Err(problem) => self.report.warnings.push(problem),
         }
-        let mut report = self.startup_report();
+    }
+
+    /// From here on the startup package serves, whatever becomes of the image.
+    fn commit_startup(&self, mut report: Report) -> Result<(), Error> {
         report.image_pending = true;
-        let (cache, inputs) = (&self.prepared.cache, &self.prepared.inputs);
+        let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
         let entry = self.staging.commit_copy(cache, inputs, &mut report)?;
-        // From here on it serves, whatever becomes of the image.
-        cache.keep_project(
-            &self.prepared.environment.project_file,
-            self.prepared.key,
-            &self.prepared.overrides,
-        )?;
+        cache.keep_project(&environment.project_file, *key, overrides)?;
         if !self.options.quick {
             let folder = entry.folder().display();
             self.progress.say(&format!("`jlsys run` uses {folder} until the image is there"));
@@ -67,21 +95,24 @@ impl Build<'_> {
         Ok(())
     }
 
-    async fn try_startup(&mut self, plan: &Plan, all: &Statements) -> Result<Replay, String> {
+    async fn try_startup(
+        &self,
+        plan: &Plan,
+        statements: &Path,
+        peak_memory_bytes: &mut u64,
+    ) -> Result<Replay, String> {
         let said = |error: &dyn std::error::Error| error.to_string();
         let prepared = self.prepared;
         let folder = self.staging.link_startup(&prepared.cache).map_err(|error| said(&error))?;
         let work = self.staging.work();
         let logs = self.staging.logs();
-        let statements = work.join("startup-statements.jl");
-        take_first(&all.path, all.for_startup, &statements).map_err(|error| said(&error))?;
         let inputs = StartupInputs {
             julia: &prepared.julia,
             project_file: &prepared.environment.project_file,
             drivers: &self.drivers,
             plan,
             uuid: prepared.key.into(),
-            statements: &statements,
+            statements,
             folder: &folder,
             work: &work,
             log: &logs.join("startup.log"),
@@ -89,7 +120,7 @@ impl Build<'_> {
             statement_limit: prepared.settings.workloads.time_limit,
         };
         let (finished, replay) = startup::build(&inputs).await.map_err(|error| said(&error))?;
-        self.report.saw_memory(finished.peak_memory_bytes);
+        *peak_memory_bytes = finished.peak_memory_bytes;
         let (loader, log) = (folder.join(LOADER), logs.join("verify-startup.log"));
         let with = StartsWith::Startup(&loader);
         verify(inputs.julia, inputs.project_file, inputs.drivers, plan, with, &work, &log)
@@ -119,39 +150,41 @@ impl Build<'_> {
     }
 
     /// Ends a build that has a startup package and no image to use instead.
-    pub(super) fn settle_for_startup(self) -> Result<Report, Error> {
-        let mut report = self.startup_report();
+    pub(super) async fn settle_for_startup(mut self) -> Result<Report, Error> {
         let _ = std::fs::remove_file(self.staging.image());
+        if let Some(made) = &mut self.startup
+            && let Some(lasting) = made.lasting.take()
+        {
+            let plan = made.plan.clone();
+            self.staging.set_startup_aside()?;
+            let tried = self.build_startup(&plan, &lasting, || Ok(self.report.clone())).await?;
+            if tried.made.is_err() {
+                self.staging.take_startup_back()?;
+            }
+            self.note_startup(tried, None);
+        }
+        let mut report = match &self.startup {
+            Some(made) => made.describe(self.report),
+            None => self.report,
+        };
         self.staging.commit(&self.prepared.cache, &self.prepared.inputs, &mut report, None)?;
         Ok(report)
     }
 
-    /// The report of this build as far as it is, at the tier of the startup package.
-    fn startup_report(&self) -> Report {
-        let mut report = self.report.clone();
-        report.tier = Tier::Startup;
-        if let Some(MadeStartup { plan, statements, replay }) = &self.startup {
-            report.set_plan(plan);
-            report.statements.compiled = replay.compiled;
-            report.statements.rejected = replay.rejected;
-            report.statements.left_out = report.statements.kept - statements;
-        }
-        report
-    }
-
     /// Takes the startup package out of the entry that is being built: an image has all that is in it.
-    pub(super) fn drop_startup(&mut self) {
+    pub(super) fn drop_startup(&self) {
         let _ = std::fs::remove_dir_all(self.staging.startup());
     }
 }
 
-/// Writes the first lines of a file into a new one.
-fn take_first(file: &Path, lines: u64, into: &Path) -> io::Result<()> {
-    let input = BufReader::new(File::open(file)?);
-    let mut output = BufWriter::new(File::create(into)?);
-    for line in input.split(b'\n').take(usize::try_from(lines).unwrap_or(usize::MAX)) {
-        output.write_all(&line?)?;
-        output.write_all(b"\n")?;
+impl MadeStartup {
+    /// A build's report, at the tier of the startup package.
+    fn describe(&self, mut report: Report) -> Report {
+        report.tier = Tier::Startup;
+        report.set_plan(&self.plan);
+        report.statements.compiled = self.replay.compiled;
+        report.statements.rejected = self.replay.rejected;
+        report.statements.left_out = report.statements.kept - self.statements;
+        report
     }
-    output.flush()
 }

@@ -8,12 +8,13 @@ use futures_util::future::try_join;
 use indicatif::HumanBytes;
 use tokio::sync::Semaphore;
 
-use super::cleaning::{Cleaned, Cleaning};
+use super::cleaning::{Cleaned, Cleaning, ForStartup};
 use super::reuse::Reuse;
-use super::{Build, count};
+use super::startup::TriedStartup;
+use super::{Build, count, note_cut_short};
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
-use crate::report::{PhaseReport, StatementCounts, WorkloadReport};
+use crate::report::{PhaseReport, Report, StatementCounts, WorkloadReport};
 use crate::trace::Owner;
 use crate::workload::{self, For, Kind, Loaded, Outcome, Ran, Runner, Workload};
 
@@ -23,8 +24,16 @@ pub(super) struct Statements {
     pub path: PathBuf,
     /// Whose they are.
     pub owners: Vec<Owner>,
-    /// How many of them, from the first, the startup package is to hold.
-    pub for_startup: u64,
+}
+
+/// What the first half of a build came to.
+pub(super) struct Traced {
+    /// The plan without what does not load.
+    pub plan: Plan,
+    /// What the workloads were seen to compile.
+    pub statements: Statements,
+    /// What a startup package is to hold, where one is wanted that was not tried while test suites ran.
+    pub for_startup: Option<ForStartup>,
 }
 
 /// What loading the packages came to.
@@ -38,14 +47,20 @@ struct PackagesLoaded {
 }
 
 impl Build<'_> {
-    /// Loads the packages, runs the workloads, and cleans their traces into one file of statements. Returns the plan without
-    /// what does not load, and the statements.
-    pub(super) async fn trace(&mut self) -> Result<(Plan, Statements), Error> {
+    /// Loads the packages, runs the workloads, and cleans their traces into one file of statements.
+    ///
+    /// `with_startup`: a project with scripts or notebooks has its startup package made of what these compile, as soon as they
+    /// are through. Test suites run beside it then, or, where it is all that is wanted, not at all.
+    pub(super) async fn trace(&mut self, with_startup: bool) -> Result<Traced, Error> {
         let traces = self.staging.work().join("traces");
         std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
         let logs = self.staging.logs();
         let jobs = self.jobs();
         self.precompile(For::Workloads).await?;
+        let is_suite = |workload: &Workload| workload.kind() == Kind::Tests;
+        let workloads = || self.prepared.plan.workloads.iter().filter(|w| w.kind() != Kind::Load);
+        let startup_first = with_startup && !workloads().all(is_suite);
+        let suites_at_once = if startup_first { jobs - 1 } else { jobs };
         let runner = Runner {
             julia: &self.prepared.julia,
             project_file: &self.prepared.environment.project_file,
@@ -56,6 +71,7 @@ impl Build<'_> {
             deadline: self.budget.end_of_workloads(),
             jobs,
             turns: Semaphore::new(jobs),
+            suites: Semaphore::new(suites_at_once),
         };
         let reuse = Reuse::new(self.prepared, self.options.force);
         let path = self.staging.entry().join("statements.jl");
@@ -63,7 +79,7 @@ impl Build<'_> {
 
         let mut others = Vec::new();
         let mut kept = Vec::new();
-        for workload in self.prepared.plan.workloads.iter().filter(|w| w.kind() != Kind::Load) {
+        for workload in workloads() {
             match reuse.take(workload, &runner) {
                 Some(ran) => kept.push(ran),
                 None => others.push(workload.clone()),
@@ -78,14 +94,28 @@ impl Build<'_> {
             cleaning.borrow_mut().arrive(ran);
         }
         reuse.longest_first(&mut others);
+        let mut left = Vec::new();
+        if startup_first {
+            others.sort_by_key(is_suite);
+            if self.options.quick {
+                left = others.split_off(others.partition_point(|workload| !is_suite(workload)));
+            }
+        }
 
         let this = &*self;
-        let loading = this.load(&runner, &reuse, &cleaning);
-        let running = async {
-            if others.is_empty() {
-                return Ok(Duration::ZERO);
+        let loading = async {
+            let loaded = this.load(&runner, &reuse, &cleaning).await?;
+            let startup = match startup_first {
+                true => this.startup_before_suites(&loaded, &runner, &cleaning).await?,
+                false => None,
+            };
+            Ok::<_, Error>((loaded, startup))
+        };
+        let running = async |workloads: &[Workload]| {
+            if workloads.is_empty() {
+                return Ok(None);
             }
-            let title = format!("running {}, {jobs} at once", count(others.len(), "workload"));
+            let title = format!("running {}, {jobs} at once", count(workloads.len(), "workload"));
             let phase = this.progress.phase(title);
             let running = RefCell::new(Vec::new());
             let on_start = |workload: &Workload| {
@@ -99,25 +129,66 @@ impl Build<'_> {
                 reuse.keep(workload, &ran);
                 cleaning.borrow_mut().arrive(ran);
             };
-            runner.run(&others, on_start, on_end).await?;
-            Ok(phase.done(""))
+            runner.run(workloads, on_start, on_end).await?;
+            phase.done("");
+            Ok::<_, Error>(Some(this.budget.started().elapsed()))
         };
-        let started = Instant::now();
-        let (loaded, ran_for) = if this.packages_are_precompiled() {
-            try_join(loading, running).await?
+        let ((loaded, startup), mut ran_until) = if this.packages_are_precompiled() {
+            try_join(loading, running(&others)).await?
         } else {
-            (loading.await?, running.await?)
+            (loading.await?, running(&others).await?)
         };
-        let took = started.elapsed();
-        // What ran beside loading counts from its end, so that the phases add up to what the build took.
-        let rest = took.saturating_sub(Duration::from_secs_f64(loaded.phase.seconds));
-        self.report.phases.push(loaded.phase);
-        if !ran_for.is_zero() {
-            self.note_phase("workloads", rest);
+        if !left.is_empty() {
+            if startup.is_none() {
+                ran_until = running(&left).await?;
+            } else {
+                let suites = count(left.len(), "test suite");
+                self.progress
+                    .say(&format!("not running {suites}: they would add nothing to the startup package"));
+            }
         }
-        self.report.warnings.extend(loaded.warnings);
-        let statements = self.finish(cleaning.into_inner(), path)?;
-        Ok((loaded.plan, statements))
+        loaded.note_in(&mut self.report);
+        if let Some(ran_until) = ran_until {
+            self.report.phases.push(loaded.until(ran_until));
+        }
+        let phase = self.progress.phase("cleaning statements");
+        let mut cleaning = cleaning.into_inner();
+        let cleaned = cleaning.so_far()?;
+        let mut for_startup = None;
+        if let Some(tried) = startup {
+            self.note_startup(tried, None);
+        } else if with_startup {
+            for_startup = Some(cleaning.for_startup(&cleaned, &self.staging.work())?);
+        }
+        let counts = &cleaned.totals.counts;
+        let result = format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
+        let elapsed = phase.done(&result);
+        self.note_phase("statements", elapsed);
+        self.report = self.with_workloads(self.report.clone(), &cleaned);
+        let statements = Statements { path, owners: cleaned.totals.owners.into_keys().collect() };
+        Ok(Traced { plan: loaded.plan, statements, for_startup })
+    }
+
+    /// Builds the startup package when only test suites are left, if the others compiled anything.
+    async fn startup_before_suites(
+        &self,
+        loaded: &PackagesLoaded,
+        runner: &Runner<'_>,
+        cleaning: &RefCell<Cleaning>,
+    ) -> Result<Option<TriedStartup>, Error> {
+        let only_suites_left = cleaning.borrow().only_suites_left();
+        only_suites_left.notified().await;
+        let cleaned = cleaning.borrow_mut().so_far()?;
+        let mut tried = None;
+        if cleaned.own.is_some() {
+            // Suites hold fewer turns than there are.
+            let _turn = runner.turns.acquire().await;
+            let selection = cleaning.borrow().for_startup(&cleaned, &self.staging.work())?.lasting;
+            let so_far = || self.report_so_far(loaded, cleaning);
+            tried = Some(self.build_startup(&loaded.plan, &selection, so_far).await?);
+        }
+        runner.suites.add_permits(1);
+        Ok(tried)
     }
 
     /// Loads the packages, and lets cleaning begin: what is known then is whose statements can be replayed.
@@ -174,40 +245,59 @@ impl Build<'_> {
         Ok(PackagesLoaded { plan, warnings, phase })
     }
 
-    /// Notes what became of the workloads and of what they were seen to compile.
-    fn finish(&mut self, cleaning: Cleaning, path: PathBuf) -> Result<Statements, Error> {
-        let phase = self.progress.phase("cleaning statements");
-        let Cleaned { totals, workloads: ran, for_startup } = cleaning.finish()?;
-        let cut_short = ran.iter().filter(|(ran, _)| ran.cut_short).map(|(ran, _)| ran.kind.of(&ran.name));
-        let cut_short: Vec<String> = cut_short.collect();
+    /// The build's report while test suites run.
+    fn report_so_far(&self, loaded: &PackagesLoaded, cleaning: &RefCell<Cleaning>) -> Result<Report, Error> {
+        let mut report = self.report.clone();
+        loaded.note_in(&mut report);
+        Ok(self.with_workloads(report, &cleaning.borrow_mut().so_far()?))
+    }
+
+    /// A report with what became of the workloads and of what they were seen to compile.
+    fn with_workloads(&self, mut report: Report, cleaned: &Cleaned) -> Report {
+        let Cleaned { totals, workloads, .. } = cleaned;
+        let cut_short = workloads.iter().filter(|(ran, _)| ran.cut_short);
+        let cut_short: Vec<String> = cut_short.map(|(ran, _)| ran.kind.of(&ran.name)).collect();
         if !cut_short.is_empty() {
-            self.was_cut_short(&format!("left too little for {}", cut_short.join(", ")));
+            let did = format!("left too little for {}", cut_short.join(", "));
+            note_cut_short(&mut report, &self.budget, &did);
         }
-        for (ran, lines) in &ran {
-            self.report.workloads.push(WorkloadReport::new(ran, *lines, self.budget.started()));
+        for (ran, lines) in workloads {
+            report.workloads.push(WorkloadReport::new(ran, *lines, self.budget.started()));
             if !ran.reused {
-                self.report.saw_memory(ran.peak_memory_bytes);
+                report.saw_memory(ran.peak_memory_bytes);
             }
             if ran.ran_out_of_memory {
                 let what = ran.kind.of(&ran.name);
                 let peak = HumanBytes(ran.peak_memory_bytes);
-                self.report.warnings.push(format!(
+                report.warnings.push(format!(
                     "{what} ran out of memory (it had reached {peak}): run fewer at once with `--jobs`"
                 ));
             }
         }
         let counts = &totals.counts;
-        self.report.statements = StatementCounts {
+        report.statements = StatementCounts {
             traced: counts.lines,
             kept: counts.written(),
             dropped: counts.dropped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
             by_package: totals.owners.iter().map(|(owner, n)| (self.owner_name(owner), *n)).collect(),
             ..StatementCounts::default()
         };
-        let result = format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
-        let elapsed = phase.done(&result);
-        self.note_phase("statements", elapsed);
-        Ok(Statements { path, owners: totals.owners.into_keys().collect(), for_startup })
+        report
+    }
+}
+
+impl PackagesLoaded {
+    fn note_in(&self, report: &mut Report) {
+        report.phases.push(self.phase.clone());
+        report.warnings.extend(self.warnings.iter().cloned());
+    }
+
+    /// The phase of running workloads until a time after the build's start. What ran beside loading counts from its end, so that the
+    /// phases add up to what the build took.
+    fn until(&self, end: Duration) -> PhaseReport {
+        let started = self.phase.started.unwrap_or_default() + self.phase.seconds;
+        let seconds = (end.as_secs_f64() - started).max(0.0);
+        PhaseReport { name: "workloads".to_owned(), started: Some(started), seconds }
     }
 }
 

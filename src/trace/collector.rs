@@ -1,6 +1,7 @@
 //! Traces are merged into one statements file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
@@ -11,13 +12,24 @@ use super::{DropReason, Modules, Owner, Statement, streams};
 
 /// Merges traces: writes each statement that can be replayed once, as it comes.
 ///
-/// It holds no statement's text, only a hash of each, so that its memory is some 40 bytes a statement.
+/// It holds no statement's text, only a hash of each, so that its memory is some 50 bytes a statement.
 pub struct Collector<W> {
     modules: Modules,
     out: W,
     /// The first 128 bits of each written statement's SHA-256: no two collide by accident.
-    seen: HashSet<[u8; 16]>,
+    seen: HashMap<[u8; 16], Seen>,
+    /// How many traces there were.
+    traces: u32,
     totals: Totals,
+}
+
+/// Where a statement was seen.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    /// In this trace alone, counted from 0.
+    In(u32),
+    /// In several.
+    InSeveral,
 }
 
 /// What jlsys's own drivers compile while they watch: not the watched code's, so it does not count.
@@ -56,7 +68,7 @@ pub struct Totals {
 impl<W: Write> Collector<W> {
     /// A collector that writes the statements file to `out`, which is best buffered.
     pub fn new(modules: Modules, out: W) -> Self {
-        Self { modules, out, seen: HashSet::new(), totals: Totals::default() }
+        Self { modules, out, seen: HashMap::new(), traces: 0, totals: Totals::default() }
     }
 
     /// Takes in one trace. A last line that was not written to its end is counted as unreadable, as is anything that is
@@ -77,15 +89,18 @@ impl<W: Write> Collector<W> {
             counts.lines += 1;
             match parsed {
                 Err(reason) => *counts.dropped.entry(reason).or_default() += 1,
-                Ok(statement) if !self.seen.insert(hash(statement.text())) => {
+                Ok(statement) if !self.is_new(statement.text()) => {
                     counts.duplicates += 1;
+                    for other in streams::in_sessions(statement.text()) {
+                        self.is_new(&other);
+                    }
                 }
                 Ok(statement) => {
                     self.out.write_all(statement.text().as_bytes())?;
                     self.out.write_all(b"\n")?;
                     counts.kept += 1;
                     for other in streams::in_sessions(statement.text()) {
-                        if self.seen.insert(hash(&other)) {
+                        if self.is_new(&other) {
                             self.out.write_all(other.as_bytes())?;
                             self.out.write_all(b"\n")?;
                             counts.for_other_streams += 1;
@@ -99,17 +114,40 @@ impl<W: Write> Collector<W> {
             }
         }
         self.totals.counts.add(&counts);
+        self.traces += 1;
         Ok(counts)
     }
 
-    /// Flushes the statements file.
+    /// Notes that the trace at hand has a statement; whether none had it before.
+    fn is_new(&mut self, statement: &str) -> bool {
+        let here = Seen::In(self.traces);
+        match self.seen.entry(hash(statement)) {
+            Entry::Vacant(entry) => {
+                entry.insert(here);
+                true
+            }
+            Entry::Occupied(mut entry) => {
+                if !matches!(entry.get(), Seen::In(trace) if *trace == self.traces) {
+                    entry.insert(Seen::InSeveral);
+                }
+                false
+            }
+        }
+    }
+
+    /// Whether more than one trace had a statement that was written.
+    pub fn is_in_several(&self, statement: &str) -> bool {
+        matches!(self.seen.get(&hash(statement)), Some(Seen::InSeveral))
+    }
+
+    /// Flushes the statements file; what became of the traces until now.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn finish(mut self) -> io::Result<Totals> {
+    pub fn totals(&mut self) -> io::Result<&Totals> {
         self.out.flush()?;
-        Ok(self.totals)
+        Ok(&self.totals)
     }
 }
 
@@ -147,7 +185,7 @@ mod tests {
         let mut out = Vec::new();
         let mut collector = Collector::new(Modules::new([], []), &mut out);
         let counts = traces.iter().map(|trace| collector.read(*trace).unwrap()).collect();
-        let totals = collector.finish().unwrap();
+        let totals = collector.totals().unwrap().clone();
         (String::from_utf8(out).unwrap(), counts, totals)
     }
 
@@ -166,6 +204,21 @@ mod tests {
         assert_eq!(summary(&counts[1]), (2, 1, 1, 1));
         assert_eq!(summary(&totals.counts), (4, 2, 2, 1));
         assert_eq!(totals.owners[&Owner::Base], 2);
+    }
+
+    #[test]
+    fn what_several_traces_have_is_known() {
+        let mut collector = Collector::new(Modules::new([], []), io::sink());
+        let sin = "precompile(Tuple{typeof(Base.sin), Int64})";
+        let print = "precompile(Tuple{typeof(Base.print), Base.PipeEndpoint})";
+        let print_in_terminal = "precompile(Tuple{typeof(Base.print), Base.TTY})";
+        let cos = "precompile(Tuple{typeof(Base.cos), Int64})";
+        collector.read(format!("{sin}\n{cos}\n{cos} # recompile\n{print}\n").as_bytes()).unwrap();
+        assert!([sin, cos, print].iter().all(|statement| !collector.is_in_several(statement)));
+        collector.read(format!("{print}\n{sin}\n").as_bytes()).unwrap();
+        collector.read(format!("{sin}\n").as_bytes()).unwrap();
+        assert!([sin, print, print_in_terminal].iter().all(|statement| collector.is_in_several(statement)));
+        assert!(!collector.is_in_several(cos));
     }
 
     #[test]

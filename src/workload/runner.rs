@@ -115,6 +115,8 @@ pub struct Runner<'a> {
     pub jobs: usize,
     /// Who may run: as many as there are jobs.
     pub turns: Semaphore,
+    /// How many of these may be test suites: while there are fewer, nothing else waits for a suite to end.
+    pub suites: Semaphore,
 }
 
 impl Runner<'_> {
@@ -132,7 +134,11 @@ impl Runner<'_> {
         let waiting = Cell::new(others.len());
         let (on_start, on_end, waiting) = (&on_start, &on_end, &waiting);
         let running = others.into_iter().map(|workload| async move {
-            // Nobody closes the semaphore, so there is always a turn to wait for.
+            // Nobody closes the semaphores, so there is always a turn to wait for.
+            let _place = match workload.kind() {
+                Kind::Tests => Some(self.suites.acquire().await),
+                Kind::Load | Kind::Notebooks | Kind::Scripts => None,
+            };
             let _turn = self.turns.acquire().await;
             let limit = self.share(waiting.get());
             waiting.set(waiting.get() - 1);

@@ -29,8 +29,13 @@ impl Shim {
             .file(
                 "precompile.jl",
                 "using Random, Sockets\nshuffle(1:3); shuffle([1.5]); sort([ip\"::2\", ip\"::1\"]); string.([ip\"1.1.1.1\"])",
-            )
-            .write();
+            );
+        Self::of(project, fault, compile)
+    }
+
+    /// For another project.
+    pub fn of(project: Project, fault: &str, compile: &str) -> Self {
+        let project = project.write();
         let log = project.outside("attempts");
         let shim = format!(
             "#!/bin/sh
