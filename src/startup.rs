@@ -12,7 +12,7 @@ use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, JuliaInstall, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
-use crate::sysimage::{NoTarget, Replay, code_generation, said, stalled};
+use crate::sysimage::{NoTarget, Replay, code_generation, memory_for, said, stalled};
 use crate::trace::ReplayResults;
 
 /// The package's name, which is its module's.
@@ -44,6 +44,8 @@ pub struct StartupInputs<'a> {
     pub uuid: Uuid,
     /// The statements to compile, one a line.
     pub statements: &'a Path,
+    /// How many these are.
+    pub number: u64,
     /// The package's folder, by the path that it will have when it is used: caches know their sources by path.
     pub folder: &'a Path,
     /// A folder for files that are of no use afterwards.
@@ -99,7 +101,7 @@ pub async fn build(inputs: &StartupInputs<'_>) -> Result<(Finished, Replay), Sta
         .arg(Driver::STARTUP.path_in(inputs.drivers))
         .args([inputs.folder, inputs.statements, &replayed])
         .env("JULIA_CPU_TARGET", inputs.plan.cpu_target.argument(&inputs.julia.facts.arch))
-        .envs(code_generation(inputs.julia));
+        .envs(code_generation(inputs.julia, memory_for(inputs.number)));
     let finished = tokio::select! {
         finished = process::run(&command, Some(inputs.time_limit), inputs.log) => finished?,
         line = stalled(&replayed, inputs.statement_limit) => {

@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use support::julia;
 use support::shim::Shim;
+use support::{julia, julia_is_since};
 
 #[test]
 fn nothing_wrong_is_full_in_one_attempt() {
@@ -159,6 +159,25 @@ fn an_image_that_does_not_start_is_not_kept() {
     assert!(report["warnings"].to_string().contains("when started with the image"), "{report:#}");
     assert!(shim.attempts().len() <= 8);
     shim.expect_nothing_left();
+}
+
+#[test]
+fn how_many_threads_generate_code_is_the_users_to_say() {
+    let threads = |set: &str| {
+        let shim = Shim::new("echo \"<$JULIA_IMAGE_THREADS>\" >>$JLSYS_CACHE_DIR/threads").without_startup();
+        let project = shim.project.env("JULIA_IMAGE_THREADS", set);
+        project.jlsys(&["build", "--cpu-target", "native"]).expect_status(0);
+        std::fs::read_to_string(project.cache().join("threads")).unwrap()
+    };
+    assert_eq!(threads("3"), "<3>\n");
+    // Where memory is scarce it is one; before 1.10 Julia does not ask.
+    let cores = std::thread::available_parallelism().unwrap();
+    let ours = if julia_is_since(10) {
+        vec![format!("<{cores}>\n"), "<1>\n".to_owned()]
+    } else {
+        vec!["<>\n".to_owned()]
+    };
+    assert!(ours.contains(&threads("")));
 }
 
 #[test]

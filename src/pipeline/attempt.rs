@@ -106,6 +106,7 @@ impl Build<'_> {
             drivers: &self.drivers,
             plan,
             statements,
+            number: given,
             folder,
             log: &log("object"),
             time_limit: Some(WRITING_LIMIT),

@@ -1,7 +1,6 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::cleaning::Selection;
@@ -52,7 +51,7 @@ impl Build<'_> {
         let phase = self.progress.phase(title);
         let started = Instant::now();
         let mut peak_memory_bytes = 0;
-        let made = match self.try_startup(&plan, &selection.path, &mut peak_memory_bytes).await {
+        let made = match self.try_startup(&plan, selection, &mut peak_memory_bytes).await {
             Ok(replay) => {
                 phase.done(&format!("{} compiled, {} refused", replay.compiled, replay.rejected));
                 let made = MadeStartup { plan, statements: number, replay, lasting: None };
@@ -98,7 +97,7 @@ impl Build<'_> {
     async fn try_startup(
         &self,
         plan: &Plan,
-        statements: &Path,
+        selection: &Selection,
         peak_memory_bytes: &mut u64,
     ) -> Result<Replay, String> {
         let said = |error: &dyn std::error::Error| error.to_string();
@@ -112,7 +111,8 @@ impl Build<'_> {
             drivers: &self.drivers,
             plan,
             uuid: prepared.key.into(),
-            statements,
+            statements: &selection.path,
+            number: selection.number,
             folder: &folder,
             work: &work,
             log: &logs.join("startup.log"),

@@ -8,7 +8,7 @@ mod verify;
 pub use cpu::{CpuTarget, HostCpu};
 pub use link::{LinkError, Linker};
 pub use object::{NoTarget, ObjectError, ObjectInputs, Replay, Stage, write_object};
-pub(crate) use object::{code_generation, said, stalled};
+pub(crate) use object::{code_generation, memory_for, said, stalled};
 pub use verify::{StartsWith, VerifyError, starts, verify};
 
 /// The file name of an image: what Julia's own is called, with the platform's ending.
