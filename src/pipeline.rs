@@ -255,7 +255,8 @@ impl<'a> Build<'a> {
                 Some(selection) if !self.options.quick => (selection, Some(lasting)),
                 _ => (lasting, None),
             };
-            let tried = self.build_startup(&plan, &selection, || Ok(self.report.clone())).await?;
+            let tried = self.build_startup(&plan, &selection).await;
+            self.commit_startup(&tried, self.report.clone())?;
             self.note_startup(tried, later);
         }
         let linker = match linker {

@@ -297,16 +297,40 @@ fn what_scripts_compile_is_in_use_while_test_suites_still_run() {
     }
 }
 
+fn with_two_suites() -> Project {
+    let other = package("Others", "sorted(values) = sort(values; rev = true)").tests(
+        "using Others, Test
+        @test Others.sorted([1, 3]) == [3, 1]",
+    );
+    Project::new().package(counts()).package(other)
+}
+
+#[test]
+fn one_with_all_that_cannot_be_built_leaves_the_first() {
+    if !is_possible() {
+        return;
+    }
+    let shim = support::shim::Shim::of(with_two_suites(), "kill -SEGV $$", "exit 1");
+    let path = shim.project.outside("julia");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let once = "case $* in */startup.jl*) [ ! -e $JLSYS_CACHE_DIR/once ] || exit 1; : >$JLSYS_CACHE_DIR/once ;; esac";
+    std::fs::write(&path, text.replacen("out=\n", &format!("{once}\nout=\n"), 1)).unwrap();
+    let report = shim.build(&[], 0);
+    assert_eq!(report["tier"], "startup", "{report:#}");
+    assert!(report["statements"]["left_out"].as_u64().unwrap() > 0, "{report:#}");
+    assert!(report["warnings"].to_string().contains("precompiling the startup package"), "{report:#}");
+    shim.project.jlsys(&["cache", "verify", "--start"]).expect_status(0);
+    let code = format!("using Counts; {IS_LOADED}");
+    shim.project.jlsys(&["run", "--", "-e", &code]).expect_status(0).expect_stdout("true 2");
+    shim.expect_nothing_left();
+}
+
 #[test]
 fn with_suites_alone_it_has_what_several_compile_until_it_is_known_that_no_image_follows() {
     if !is_possible() {
         return;
     }
-    let other = package("Others", "sorted(values) = sort(values; rev = true)").tests(
-        "using Others, Test
-        @test Others.sorted([1, 3]) == [3, 1]",
-    );
-    let project = Project::new().package(counts()).package(other);
+    let project = with_two_suites();
     // At the time of the image the first one is in use.
     let fault = "cat $JLSYS_CACHE_DIR/images/*/report.json >$JLSYS_CACHE_DIR/seen; kill -SEGV $$";
     let shim = support::shim::Shim::of(project, fault, "exit 1");

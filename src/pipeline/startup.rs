@@ -34,13 +34,8 @@ pub(super) struct TriedStartup {
 }
 
 impl Build<'_> {
-    /// Builds the startup package, tries it, and commits it while the build goes on. `so_far` is the build's report up to then.
-    pub(super) async fn build_startup(
-        &self,
-        plan: &Plan,
-        selection: &Selection,
-        so_far: impl FnOnce() -> Result<Report, Error>,
-    ) -> Result<TriedStartup, Error> {
+    /// Builds the startup package and tries it.
+    pub(super) async fn build_startup(&self, plan: &Plan, selection: &Selection) -> TriedStartup {
         let plan = self.without_companions(plan);
         let number = selection.number;
         let title = format!(
@@ -54,9 +49,7 @@ impl Build<'_> {
         let made = match self.try_startup(&plan, selection, &mut peak_memory_bytes).await {
             Ok(replay) => {
                 phase.done(&format!("{} compiled, {} refused", replay.compiled, replay.rejected));
-                let made = MadeStartup { plan, statements: number, replay, lasting: None };
-                self.commit_startup(made.describe(so_far()?))?;
-                Ok(made)
+                Ok(MadeStartup { plan, statements: number, replay, lasting: None })
             }
             Err(problem) => {
                 drop(phase);
@@ -65,7 +58,7 @@ impl Build<'_> {
                 Err(problem)
             }
         };
-        Ok(TriedStartup { made, phase: self.ended("startup", started.elapsed()), peak_memory_bytes })
+        TriedStartup { made, phase: self.ended("startup", started.elapsed()), peak_memory_bytes }
     }
 
     /// Notes what came of it; `lasting` is what it is to hold when no image follows, if that is more.
@@ -81,8 +74,11 @@ impl Build<'_> {
         }
     }
 
-    /// From here on the startup package serves, whatever becomes of the image.
-    fn commit_startup(&self, mut report: Report) -> Result<(), Error> {
+    /// Commits a startup package that works while the build goes on: from here on it serves, whatever becomes of the image.
+    /// `so_far` is the build's report up to now.
+    pub(super) fn commit_startup(&self, tried: &TriedStartup, so_far: Report) -> Result<(), Error> {
+        let Ok(made) = &tried.made else { return Ok(()) };
+        let mut report = made.describe(so_far);
         report.image_pending = true;
         let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
         let entry = self.staging.commit_copy(cache, inputs, &mut report)?;
@@ -157,7 +153,7 @@ impl Build<'_> {
         {
             let plan = made.plan.clone();
             self.staging.set_startup_aside()?;
-            let tried = self.build_startup(&plan, &lasting, || Ok(self.report.clone())).await?;
+            let tried = self.build_startup(&plan, &lasting).await;
             if tried.made.is_err() {
                 self.staging.take_startup_back()?;
             }

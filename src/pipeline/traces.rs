@@ -184,8 +184,9 @@ impl Build<'_> {
             // Suites hold fewer turns than there are.
             let _turn = runner.turns.acquire().await;
             let selection = cleaning.borrow().for_startup(&cleaned, &self.staging.work())?.lasting;
-            let so_far = || self.report_so_far(loaded, cleaning);
-            tried = Some(self.build_startup(&loaded.plan, &selection, so_far).await?);
+            let built = self.build_startup(&loaded.plan, &selection).await;
+            self.commit_startup(&built, self.report_so_far(loaded, cleaning)?)?;
+            tried = Some(built);
         }
         runner.suites.add_permits(1);
         Ok(tried)
