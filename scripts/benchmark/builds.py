@@ -16,8 +16,9 @@ using PackageCompiler
 length(ARGS) == 1 && exit()
 names = Symbol.(split(ARGS[2], ','))
 create_sysimage(names; project = ARGS[3], sysimage_path = ARGS[4], precompile_execution_file = ARGS[5:end])
-# Its traces are removed when this process ends. How many different statements there are in them:
-traces = filter(file -> isfile(file) && startswith(basename(file), "jl_"), readdir(tempdir(); join = true))
+# Its traces are removed when this process ends; since 2.0 they are in a folder. How many different statements there are in them:
+files = [joinpath(folder, name) for (folder, _, names) in walkdir(tempdir()) for name in names]
+traces = filter(file -> startswith(basename(file), "jl_"), files)
 println(length(unique(filter(startswith("precompile("), reduce(vcat, readlines.(traces); init = String[])))))
 """
 
