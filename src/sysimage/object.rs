@@ -1,6 +1,6 @@
 //! The Julia process that holds the image's content and writes it out.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -226,9 +226,8 @@ pub(crate) fn code_generation(
     julia: &JuliaInstall,
     memory: u64,
 ) -> impl Iterator<Item = (&'static str, OsString)> {
-    let threads = image_threads(julia, memory);
-    let allocator = (TUNABLES, tunables(threads.unwrap_or(1), std::env::var_os(TUNABLES)));
-    threads.map(|threads| (IMAGE_THREADS, threads.to_string().into())).into_iter().chain([allocator])
+    let allocator = (TUNABLES, tunables(std::env::var_os(TUNABLES)));
+    image_threads(julia, memory).into_iter().chain([allocator])
 }
 
 /// What a Julia needs for statements when several threads generate code, in bytes, beside what it needs for other code. It is half
@@ -252,31 +251,22 @@ const TUNABLES: &str = "GLIBC_TUNABLES";
 /// time, a fifth of it in the allocator. In huge pages, which most systems give only to those who ask, it took 243 s (and 1 %
 /// more memory), and a tenth less again when more than 7 freed objects of each size are kept at hand (224 and 201 s). To
 /// workloads it makes no difference.
-///
-/// A second thread has memory of its own, which is not in huge pages all the time. Julia 1.10 with two threads: 459 s, and 418 when both
-/// share one (another time 475 and 459). More threads might wait for each other, which was not measured.
-fn tunables(threads: usize, set: Option<OsString>) -> OsString {
-    let mut all = OsString::from("glibc.malloc.hugetlb=1:glibc.malloc.tcache_count=2000");
-    if threads == 2 {
-        all.push(":glibc.malloc.arena_max=1");
+fn tunables(set: Option<OsString>) -> OsString {
+    const OURS: &str = "glibc.malloc.hugetlb=1:glibc.malloc.tcache_count=2000";
+    match set {
+        // Of several values for one, the last counts: what is set already wins.
+        Some(set) if !set.is_empty() => [OsStr::new(OURS), OsStr::new(":"), &set].into_iter().collect(),
+        _ => OURS.into(),
     }
-    // Of several values for one, the last counts: what is set already wins.
-    if let Some(set) = set.filter(|set| !set.is_empty()) {
-        all.push(":");
-        all.push(set);
-    }
-    all
 }
 
 /// How many threads generate code, where that can be said: the process itself must have one thread. What the user set stays.
-fn image_threads(julia: &JuliaInstall, memory: u64) -> Option<usize> {
-    if !julia.differences().has_image_threads() {
+fn image_threads(julia: &JuliaInstall, memory: u64) -> Option<(&'static str, OsString)> {
+    let is_set = std::env::var_os(IMAGE_THREADS).is_some_and(|threads| !threads.is_empty());
+    if is_set || !julia.differences().has_image_threads() {
         return None;
     }
-    match std::env::var(IMAGE_THREADS) {
-        Ok(threads) if !threads.is_empty() => threads.parse().ok(),
-        _ => Some(threads_within(Capacity::detect(), memory)),
-    }
+    Some((IMAGE_THREADS, threads_within(Capacity::detect(), memory).to_string().into()))
 }
 
 /// One thread takes 40 % longer than two (412 and 292 s for the 505 statements above), which is better than no image.
@@ -298,11 +288,10 @@ mod tests {
 
     #[test]
     fn what_the_user_set_stays_and_wins() {
-        let ours = tunables(1, None).into_string().unwrap();
+        let ours = tunables(None).into_string().unwrap();
         assert!(ours.starts_with("glibc.malloc."), "{ours}");
-        assert_eq!(tunables(1, Some("".into())), *ours);
-        assert!(tunables(2, None).into_string().unwrap().contains("arena_max"), "{ours}");
+        assert_eq!(tunables(Some("".into())), *ours);
         let theirs = "glibc.malloc.hugetlb=0";
-        assert_eq!(tunables(1, Some(theirs.into())), *format!("{ours}:{theirs}"));
+        assert_eq!(tunables(Some(theirs.into())), *format!("{ours}:{theirs}"));
     }
 }
