@@ -185,12 +185,10 @@ fn an_image_for_other_cpus_is_not_tried_again_and_again() {
     // What a real Julia says of an image for CPUs above this one: 1.5, 1.10.
     for image in ["system image", "cached code image"] {
         let shim = Shim::with_compiler("", "echo 'no image' >\"$out\"").without_startup();
-        let path = shim.project.outside("julia");
-        let text = std::fs::read_to_string(&path).unwrap();
         let refusal = format!(
             "case $* in *verify.jl*) echo 'ERROR: Unable to find compatible target in {image}.'; exit 1 ;; esac"
         );
-        std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{refusal}\n"), 1)).unwrap();
+        shim.first(&refusal);
         let report = shim.build(&[], 3);
         assert!(report["warnings"].to_string().contains("other CPUs"), "{report:#}");
         assert_eq!(shim.attempts().len(), 1);
@@ -214,14 +212,12 @@ fn on_another_cpu_the_image_is_tried_once_and_the_verdict_kept() {
     assert_eq!((ran.stdout().as_str(), ran.stderr().as_str(), verdicts()), ("1", "", 1));
 
     // It does not: a Julia that refuses any image of jlsys's, as on a CPU without the features.
-    let path = shim.project.outside("julia");
-    let text = std::fs::read_to_string(&path).unwrap();
     let count = shim.project.outside("refused");
     let refusal = format!(
         "case $* in *images/*) echo x >>'{}'; echo 'ERROR: Unable to find compatible target'; exit 1 ;; esac",
         count.display()
     );
-    std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{refusal}\n"), 1)).unwrap();
+    shim.first(&refusal);
     std::fs::remove_dir_all(image.with_file_name("cpus")).unwrap();
     for _ in 0..3 {
         let ran = shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
@@ -237,14 +233,12 @@ fn on_another_cpu_the_image_is_tried_once_and_the_verdict_kept() {
 fn a_julia_upgraded_in_place_is_another_julia() {
     let shim = Shim::new("");
     let old = shim.build(&[], 0);
-    let path = shim.project.outside("julia");
-    let text = std::fs::read_to_string(&path).unwrap();
     // The same path; the answer to the probe names another version.
     let answer = format!(
         "case $* in *probe.jl*) '{}' \"$@\" | sed 's/^version\\t.*/version\\t1.99.0/'; exit 0 ;; esac",
         julia().display()
     );
-    std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{answer}\n"), 1)).unwrap();
+    shim.first(&answer);
     let status = shim.project.jlsys(&["status", "--json"]).expect_status(1).json();
     assert_eq!(status["state"], "stale");
     assert_ne!(status["key"], old["key"]);

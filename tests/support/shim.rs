@@ -78,11 +78,15 @@ impl Shim {
     /// With no startup package either, so that what is left is the same on every version: from 1.9 on it would be
     /// better than packages without statements, and than nothing.
     pub fn without_startup(self) -> Self {
+        self.first("case $* in */startup.jl*) echo 'no startup package' >&2; exit 1 ;; esac");
+        self
+    }
+
+    /// Has the shim for Julia run this shell code before anything else.
+    pub fn first(&self, code: &str) {
         let path = self.project.outside("julia");
         let text = std::fs::read_to_string(&path).unwrap();
-        let refusal = "case $* in */startup.jl*) echo 'no startup package' >&2; exit 1 ;; esac";
-        std::fs::write(&path, text.replacen("out=\n", &format!("{refusal}\nout=\n"), 1)).unwrap();
-        self
+        std::fs::write(&path, text.replacen("out=\n", &format!("out=\n{code}\n"), 1)).unwrap();
     }
 
     pub fn build(&self, args: &[&str], status: i32) -> Value {
