@@ -1,11 +1,12 @@
 # Loads packages, replays statements, and leaves an image's object behind.
 #
-#     julia --output-o OBJECT julia/object.jl PROJECT PACKAGES STATEMENTS LOADED REPLAYED [PROJECT...]
+#     julia --output-o OBJECT julia/object.jl PROJECT PACKAGES STATEMENTS ALL_GIVEN LOADED REPLAYED [PROJECT...]
 #
-# PACKAGES is as packages.jl says, STATEMENTS and REPLAYED as in replay.jl; LOADED gets a line `identity<TAB>ok` for
-# each package as it is loaded. Packages are looked for in the first project, then in the others. Julia writes the object
-# when this file is done, which takes minutes; by then both result files are complete. What goes wrong in loading ends the
-# process: the plan was wrong, and a smaller one follows.
+# PACKAGES is as packages.jl says, STATEMENTS and REPLAYED as in replay.jl. STATEMENTS may grow until the file ALL_GIVEN is there:
+# workloads may still run. That file holds how many threads are to generate code, or nothing where Julia knows.
+# LOADED gets a line `identity<TAB>ok` for each package as it is loaded. Packages are looked for in the first project, then in the
+# others. Julia writes the object when this file is done, which takes minutes; by then both result files are complete. What goes
+# wrong in loading ends the process: the plan was wrong, and a smaller one follows.
 #
 # Julia that writes an image starts before its own initialisation: standard streams, the folder of the executable and
 # the paths are not set, and what is set here is saved into the image (Base.__init__ and `_start` set them again in
@@ -16,7 +17,7 @@ Base.reinit_stdio()
 @eval Sys STDLIB = $(joinpath(Sys.BINDIR, Base.DATAROOTDIR, "julia", "stdlib", "v$(VERSION.major).$(VERSION.minor)"))
 Base.init_depot_path()
 
-let (project, packages_file, statements_file, loaded_file, replayed_file) = ARGS[1:5], others = ARGS[6:end]
+let (project, packages_file, statements_file, all_given, loaded_file, replayed_file) = ARGS[1:6], others = ARGS[7:end]
     # Others that are named agree with the project. The user's environment is there for the preferences that it may set, as in
     # a session: packages are asked for by UUID and found before, so that it decides no version.
     copy!(LOAD_PATH, [project; others; "@v#.#"; "@stdlib"])
@@ -37,7 +38,11 @@ let (project, packages_file, statements_file, loaded_file, replayed_file) = ARGS
             flush(loaded)
         end
     end
-    Base.invokelatest(own(:replay, own(:JlsysReplay)), statements_file, replayed_file)
+    Base.invokelatest(own(:replay, own(:JlsysReplay)), statements_file, replayed_file; all_given = all_given)
+
+    threads = read(all_given, String)
+    # Julia reads it when it generates code.
+    isempty(threads) || (ENV["JULIA_IMAGE_THREADS"] = threads)
 end
 
 # What belongs to this process must not come back in another.

@@ -56,52 +56,81 @@ function loaded_by_name()
 end
 
 """
-    replay(statements, results; modules = loaded_by_name(), compile = JlsysWidened.compile)
+    GrowingLines(file, all_given)
+
+The lines of `file`, to which somebody may add until there is a file `all_given` (`nothing`: nobody does). What does not end
+in a newline yet is not there yet.
+"""
+struct GrowingLines
+    file::IOStream
+    all_given::Union{String,Nothing}
+end
+
+function Base.iterate(lines::GrowingLines, is_complete = lines.all_given === nothing)
+    while true
+        start = position(lines.file)
+        line = readline(lines.file; keep = true)
+        endswith(line, '\n') && return chomp(line), is_complete
+        is_complete && return isempty(line) ? nothing : (line, is_complete)
+        seek(lines.file, start)
+        # The file is looked for first: all that was added before it is found by reading once more.
+        is_complete = ispath(lines.all_given)
+        is_complete || Libc.systemsleep(0.1)
+    end
+end
+
+"""
+    replay(statements, results; modules = loaded_by_name(), compile = JlsysWidened.compile, all_given = nothing)
 
 Call `compile` with each statement of the file `statements`; write what came of it to the file `results` (format: above).
+The file `statements` may grow until there is a file `all_given`, if one is named.
 """
 function replay(statements::AbstractString, results::AbstractString;
-                modules::Dict{Symbol,Module} = loaded_by_name(), compile = JlsysWidened.compile)
-    open(results, "w") do out
-        started = time()
-        compiled = threw = number = 0
-        refused = Int[]
-        known = Dict{String,Any}() # an argument's text => what it is
-        messages = Dict{String,Vector{Int}}() # message => [how often, first line]
-        for text in eachline(statements)
-            number += 1
-            blank(text) && continue
-            # Fixed width, over and over at the file's start: one small write a statement, and a crash finds it there.
-            seekstart(out)
-            write(out, "line ", lpad(string(number), 10, '0'), '\n')
-            flush(out)
-            try
-                signature = signature_of(text, modules, known)
-                signature isa Type || throw(NotReplayable("not a type"))
-                if compile(signature)
-                    compiled += 1
-                else
-                    push!(refused, number)
-                end
-            catch e
-                e isa InterruptException && rethrow()
-                threw += 1
-                message = first_line(e)
-                if haskey(messages, message)
-                    messages[message][1] += 1
-                elseif length(messages) < MOST_MESSAGES
-                    messages[message] = [1, number]
-                end
+                modules::Dict{Symbol,Module} = loaded_by_name(), compile = JlsysWidened.compile, all_given = nothing)
+    open(statements) do file
+        open(out -> replay(GrowingLines(file, all_given), out, modules, compile), results, "w")
+    end
+end
+
+function replay(lines::GrowingLines, out::IO, modules, compile)
+    started = time()
+    compiled = threw = number = 0
+    refused = Int[]
+    known = Dict{String,Any}() # an argument's text => what it is
+    messages = Dict{String,Vector{Int}}() # message => [how often, first line]
+    for text in lines
+        number += 1
+        blank(text) && continue
+        # Fixed width, over and over at the file's start: one small write a statement, and a crash finds it there.
+        seekstart(out)
+        write(out, "line ", lpad(string(number), 10, '0'), '\n')
+        flush(out)
+        try
+            signature = signature_of(text, modules, known)
+            signature isa Type || throw(NotReplayable("not a type"))
+            if compile(signature)
+                compiled += 1
+            else
+                push!(refused, number)
+            end
+        catch e
+            e isa InterruptException && rethrow()
+            threw += 1
+            message = first_line(e)
+            if haskey(messages, message)
+                messages[message][1] += 1
+            elseif length(messages) < MOST_MESSAGES
+                messages[message] = [1, number]
             end
         end
-        println(out, "finished 1\ncompiled ", compiled, "\nfalse ", length(refused), "\nthrew ", threw,
-                "\nseconds ", round(time() - started, digits = 3))
-        for line in refused
-            println(out, "false-line ", line)
-        end
-        for (message, (times, line)) in sort!(collect(messages), by = m -> (-m[2][1], m[2][2]))
-            println(out, "thrown ", times, ' ', line, ' ', message)
-        end
+    end
+    println(out, "finished 1\ncompiled ", compiled, "\nfalse ", length(refused), "\nthrew ", threw,
+            "\nseconds ", round(time() - started, digits = 3))
+    for line in refused
+        println(out, "false-line ", line)
+    end
+    for (message, (times, line)) in sort!(collect(messages), by = m -> (-m[2][1], m[2][2]))
+        println(out, "thrown ", times, ' ', line, ' ', message)
     end
     return nothing
 end

@@ -15,7 +15,7 @@ use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
 use crate::sysimage::{LinkError, Linker};
 use crate::trace::{LoadedModule, Modules, Owner};
-use crate::workload::{Capacity, For};
+use crate::workload::Capacity;
 
 mod attempt;
 mod cleaning;
@@ -27,7 +27,7 @@ mod traces;
 
 use cleaning::ForStartup;
 use startup::MadeStartup;
-use traces::{Statements, Traced};
+use traces::{Aims, Statements, Traced};
 
 /// How long Julia may take to write an image. Minutes are normal, and with several CPU targets and hundreds of packages
 /// it can be most of an hour.
@@ -148,7 +148,7 @@ pub async fn trace(
     prepared.cache.prepare()?;
     let budget = Budget::starting_now(options.time_budget);
     let mut build = Build::new(prepared, options, budget, progress, prepared.cache.stage()?)?;
-    let Traced { plan, statements, .. } = build.trace(false).await?;
+    let Traced { plan, statements, .. } = build.trace(Aims::default()).await?;
     build.warn_of_left_out(&plan);
     if let Some(output) = output {
         std::fs::copy(&statements.path, output).map_err(Error::file(output))?;
@@ -241,8 +241,11 @@ impl<'a> Build<'a> {
     }
 
     async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
-        let has_startup_package = self.prepared.julia.differences().has_startup_package();
-        let Traced { plan, statements, for_startup } = match self.trace(has_startup_package).await {
+        let aims = Aims {
+            startup: self.prepared.julia.differences().has_startup_package(),
+            image: linker.is_ok() && !self.options.quick,
+        };
+        let Traced { plan, statements, for_startup, ahead } = match self.trace(aims).await {
             Err(error @ Error::OutOfTime { .. }) => {
                 self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
                 self.report.warnings.push(error.to_string());
@@ -267,10 +270,11 @@ impl<'a> Build<'a> {
             }
             linker => linker?,
         };
-        if let Some(arguments) = self.prepared.julia.differences().image_precompile_arguments() {
-            self.precompile(For::Writing(arguments)).await?;
+        if ahead.is_none() {
+            let precompiled = self.precompile_for_image().await?;
+            self.note_precompiled(precompiled);
         }
-        self.climb(&plan, &statements, &linker).await
+        self.climb(&plan, &statements, &linker, ahead).await
     }
 
     /// How many workloads to run at once.
@@ -317,6 +321,13 @@ impl<'a> Build<'a> {
     fn note_phase(&mut self, name: &str, elapsed: Duration) {
         let phase = self.ended(name, elapsed);
         self.report.phases.push(phase);
+    }
+
+    /// Notes a phase that may have run beside others.
+    fn note_beside(&mut self, phase: PhaseReport, peak_memory_bytes: u64) {
+        let phases = &mut self.report.phases;
+        phases.insert(phases.partition_point(|earlier| earlier.started <= phase.started), phase);
+        self.report.saw_memory(peak_memory_bytes);
     }
 
     /// The report of a phase that has just ended.

@@ -225,7 +225,7 @@ impl WorkloadReport {
     }
 }
 
-/// How long a phase took. They follow upon each other, but for `startup`, which may run beside `workloads`.
+/// How long a phase took. They follow upon each other, but for `startup` and `precompile-image`, which may run beside `workloads`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PhaseReport {
     /// The phase.

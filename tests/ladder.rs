@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use jlsys::workload::Capacity;
 use serde_json::Value;
 use support::shim::Shim;
-use support::{julia, julia_is_since};
+use support::{Project, julia, julia_is_since, package};
 
 #[test]
 fn nothing_wrong_is_full_in_one_attempt() {
@@ -24,6 +25,31 @@ fn nothing_wrong_is_full_in_one_attempt() {
     shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
     assert_eq!(shim.build(&[], 0)["outcome"], "hit");
     shim.expect_nothing_left();
+}
+
+#[test]
+fn the_first_attempt_begins_while_workloads_run() {
+    if !Capacity::detect().has_room_beside(1) {
+        println!("skipped: there is no room for one more process here");
+        return;
+    }
+    let marker = tempfile::tempdir().unwrap();
+    let begun = marker.path().join("begun");
+    // A suite that passes only when the process that is to write the image has been started.
+    let tests =
+        format!("using Waits, Test\n@test timedwait(() -> isfile({begun:?}), 60.0) === :ok\nWaits.wave(1)\n");
+    let waits = package("Waits", "wave(n) = string(\"wave \", n)").tests(&tests).by_path();
+    let project = Project::new().stdlib("Random").package(waits);
+    let project = project.settings("[workloads]\nskip-tests = [\"Random\"]\n");
+    let shim = Shim::of(project, "", "cp \"$base\" \"$out\"").without_startup();
+    shim.first(&format!("case $* in *--output-o=*) : >'{}' ;; esac", begun.display()));
+    let report = shim.build(&["--jobs", "1"], 0);
+    let workloads = report["workloads"].as_array().unwrap();
+    let suite = workloads.iter().find(|workload| workload["name"] == "Waits").unwrap();
+    assert_eq!((&suite["outcome"], &report["tier"]), (&"ok".into(), &"full".into()), "{report:#}");
+    // It had what the suite compiled as well.
+    assert_eq!(shim.attempts().len(), 1);
+    assert_eq!(shim.attempts()[0].1, report["statements"]["kept"], "{report:#}");
 }
 
 #[test]

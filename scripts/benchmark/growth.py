@@ -31,10 +31,11 @@ for arg; do
 done
 [ -z "$trace" ] || cp "$folder/trace.jl" "$trace"
 if [ -n "$out" ]; then
-    shift $(($# - 5))
-    sed 's/\t.*/\tok/' "$2" >"$4"
+    shift $(($# - 6))
+    until [ -e "$4" ]; do sleep 0.01; done
+    sed 's/\t.*/\tok/' "$2" >"$5"
     n=$(wc -l <"$3")
-    printf 'line %010d\nfinished 1\ncompiled %d\nfalse 0\nthrew 0\nseconds 0.1\n' "$n" "$n" >"$5"
+    printf 'line %010d\nfinished 1\ncompiled %d\nfalse 0\nthrew 0\nseconds 0.1\n' "$n" "$n" >"$6"
     echo object >"$out"
 else
     shift $(($# - 2))

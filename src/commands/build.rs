@@ -76,9 +76,10 @@ fn summarise(report: &Report, progress: &Progress) {
         report.tier
     ));
     if report.outcome == BuildOutcome::Built {
-        let seconds: f64 = report.phases.iter().map(|phase| phase.seconds).sum();
+        let ends = report.phases.iter().map(|phase| phase.started.unwrap_or_default() + phase.seconds);
         progress.say(&format!(
-            "took {seconds:.0} s; the largest process reached {}",
+            "took {:.0} s; the largest process reached {}",
+            ends.fold(0.0, f64::max),
             HumanBytes(report.peak_memory_bytes)
         ));
     }

@@ -16,8 +16,8 @@ use crate::file::room_in;
 use crate::plan::Plan;
 use crate::process::{self, Ending, Finished};
 use crate::sysimage::{
-    LinkError, Linker, ObjectError, ObjectInputs, Replay, Stage, StartsWith, VerifyError, verify,
-    write_object,
+    LinkError, Linker, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage, StartsWith,
+    VerifyError, verify,
 };
 use crate::trace::{self, Modules, Owner};
 
@@ -41,24 +41,24 @@ pub(super) struct Failed {
     pub wrote_image: bool,
 }
 
-impl Build<'_> {
-    /// Tries to build an image with what `attempt` says.
+impl<'a> Build<'a> {
+    /// Tries to build an image with what `attempt` says; `ahead` is a process that began with it already.
     pub(super) async fn attempt(
         &mut self,
         number: u32,
         plan: &Plan,
         attempt: &fallback::Attempt<Owner>,
         all: &Statements,
+        ahead: Option<ObjectProcess<'a>>,
         linker: &Linker,
     ) -> Result<Made, AttemptError> {
-        let folder = self.staging.work().join(format!("attempt-{number}"));
-        std::fs::create_dir(&folder).map_err(Error::file(&folder))?;
         let plan = plan.without(&attempt.packages_out);
-        let statements = folder.join("statements.jl");
-        let given = select(&all.path, &statements, &self.modules(&plan), attempt)
-            .map_err(Error::file(&statements))?;
+        let (mut object, given) = match ahead {
+            Some(object) => (object, all.number),
+            None => self.start_attempt(number, &plan, attempt, all).await?,
+        };
         let (left, budget) = (self.budget.left(), self.budget);
-        let making = self.make(number, &folder, &plan, &statements, given, linker);
+        let making = self.make(number, &mut object, given, linker);
         let made = match left {
             None => making.await,
             // Giving up ends every process that is under way.
@@ -66,26 +66,83 @@ impl Build<'_> {
                 tokio::time::timeout(left, making).await.unwrap_or_else(|_| Err(out_of_time(&budget)))
             }
         };
+        let folder = object.inputs().folder.clone();
+        drop(object);
         // An object has the size of an image; the next attempt needs the room.
         let _ = std::fs::remove_dir_all(&folder);
         Ok(Made { plan, statements: given, replay: made? })
     }
 
+    /// Starts the process of the first attempt, in which nothing is left out, while the statements still come.
+    pub(super) async fn start_ahead(&self, plan: &Plan, statements: &Path) -> Option<ObjectProcess<'a>> {
+        let folder = self.attempt_folder(1).ok()?;
+        // What keeps it from starting is said when its turn comes.
+        ObjectProcess::start(self.object_inputs(1, plan, statements, folder)).await.ok()
+    }
+
+    async fn start_attempt(
+        &self,
+        number: u32,
+        plan: &Plan,
+        attempt: &fallback::Attempt<Owner>,
+        all: &Statements,
+    ) -> Result<(ObjectProcess<'a>, u64), AttemptError> {
+        let folder = self.attempt_folder(number).map_err(Error::file(&self.staging.work()))?;
+        let statements = folder.join("statements.jl");
+        let given =
+            select(&all.path, &statements, &self.modules(plan), attempt).map_err(Error::file(&statements))?;
+        let inputs = self.object_inputs(number, plan, &statements, folder);
+        let failed = |error| object_failed(error, &statements, &self.modules(plan), plan);
+        let object = ObjectProcess::start(inputs).await.map_err(failed)?;
+        object.all_given(given).map_err(failed)?;
+        Ok((object, given))
+    }
+
+    fn attempt_folder(&self, number: u32) -> std::io::Result<PathBuf> {
+        let folder = self.staging.work().join(format!("attempt-{number}"));
+        // One that was to start ahead, and could not, left it.
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    fn object_inputs(
+        &self,
+        number: u32,
+        plan: &Plan,
+        statements: &Path,
+        folder: PathBuf,
+    ) -> ObjectInputs<'a> {
+        let environment = &self.prepared.environment;
+        ObjectInputs {
+            julia: &self.prepared.julia,
+            project_file: &environment.project_file,
+            other_project_files: environment.companions.iter().map(|c| c.project_file.as_path()).collect(),
+            drivers: self.drivers.clone(),
+            plan: plan.clone(),
+            statements: statements.to_owned(),
+            folder,
+            log: self.attempt_log("object", number),
+            time_limit: Some(WRITING_LIMIT),
+        }
+    }
+
+    fn attempt_log(&self, name: &str, number: u32) -> PathBuf {
+        self.staging.logs().join(format!("{name}-{number}.log"))
+    }
+
     async fn make(
         &mut self,
         number: u32,
-        folder: &Path,
-        plan: &Plan,
-        statements: &Path,
+        process: &mut ObjectProcess<'a>,
         given: u64,
         linker: &Linker,
     ) -> Result<Replay, AttemptError> {
         let julia = &self.prepared.julia;
         let project_file = &self.prepared.environment.project_file;
-        let logs = self.staging.logs();
-        let log = |name: &str| logs.join(format!("{name}-{number}.log"));
+        let ObjectInputs { plan, statements, folder, .. } = process.inputs();
+        let (plan, statements, folder) = (plan.clone(), statements.clone(), folder.clone());
+        let object = process.inputs().object();
 
-        let object = folder.join(julia.differences().object_name());
         let what = format!(
             "compiling {} and {} into an image for {} CPUs (this takes minutes)",
             count(plan.packages.len(), "package"),
@@ -93,30 +150,15 @@ impl Build<'_> {
             plan.cpu_target
         );
         let phase = self.progress.phase(what);
-        let inputs = ObjectInputs {
-            julia,
-            project_file,
-            other_project_files: self
-                .prepared
-                .environment
-                .companions
-                .iter()
-                .map(|c| c.project_file.as_path())
-                .collect(),
-            drivers: &self.drivers,
-            plan,
-            statements,
-            number: given,
-            folder,
-            log: &log("object"),
-            time_limit: Some(WRITING_LIMIT),
-            statement_limit: self.prepared.settings.workloads.time_limit,
+        let limits = ReplayLimits {
+            one: self.prepared.settings.workloads.time_limit,
             // What is left when they are compiled goes into writing; without them it may still suffice.
-            statements_limit: self.budget.left().filter(|_| given > 0).map(|left| left / 2),
+            all: self.budget.left().filter(|_| given > 0).map(|left| left / 2),
         };
-        let (finished, replay) = write_object(&inputs, &object)
+        let (finished, replay) = process
+            .finish(limits)
             .await
-            .map_err(|error| object_failed(error, statements, &self.modules(plan), plan))?;
+            .map_err(|error| object_failed(error, &statements, &self.modules(&plan), &plan))?;
         let elapsed = phase.done(&format!("{} compiled, {} refused", replay.compiled, replay.rejected));
         self.report.saw_memory(finished.peak_memory_bytes);
         self.note_phase("compile", elapsed);
@@ -129,7 +171,8 @@ impl Build<'_> {
         if room_beside(&image).is_some_and(|room| room < size) {
             return Err(Error::DiskFull(image).into());
         }
-        let finished = linker.link(julia, &object, &image, &log("link")).await.map_err(link_failed)?;
+        let log = self.attempt_log("link", number);
+        let finished = linker.link(julia, &object, &image, &log).await.map_err(link_failed)?;
         self.report.saw_memory(finished.peak_memory_bytes);
         let _ = std::fs::remove_file(&object);
         let elapsed = phase.done("");
@@ -140,10 +183,10 @@ impl Build<'_> {
             julia,
             project_file,
             &self.drivers,
-            plan,
+            &plan,
             StartsWith::Image(&image),
-            folder,
-            &log("verify"),
+            &folder,
+            &self.attempt_log("verify", number),
         )
         .await
         .map_err(verify_failed)?;

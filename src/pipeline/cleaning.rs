@@ -96,6 +96,7 @@ impl Cleaning {
 
     fn go_on(&mut self) {
         let Some(collector) = &mut self.collector else { return };
+        let before = self.through.len();
         while let Some(ran) = self.order.front().and_then(|next| self.waiting.remove(next)) {
             self.order.pop_front();
             let counts = match File::open(&ran.trace) {
@@ -110,6 +111,12 @@ impl Cleaning {
                 Err(_) => TraceCounts::default(),
             };
             self.through.push((ran, counts));
+        }
+        // The process that is to write the image may be waiting for these.
+        if self.through.len() > before
+            && let Err(error) = collector.totals()
+        {
+            self.problem.get_or_insert(Error::file(&self.path)(error));
         }
         if self.order.front().is_none_or(|(kind, _)| *kind == Kind::Tests) {
             self.only_suites_left.notify_one();

@@ -8,17 +8,19 @@ use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::plan::Plan;
 use crate::report::{Report, Tier};
-use crate::sysimage::{HostCpu, Linker};
+use crate::sysimage::{HostCpu, Linker, ObjectProcess};
 use crate::trace::Owner;
 use crate::workload::For;
 
-impl Build<'_> {
-    /// Climbs down the ladder until an image works, and commits it.
+impl<'a> Build<'a> {
+    /// Climbs down the ladder until an image works, and commits it. `ahead` is the process of the first attempt, where that began
+    /// already.
     pub(super) async fn climb(
         mut self,
         plan: &Plan,
         statements: &Statements,
         linker: &Linker,
+        mut ahead: Option<ObjectProcess<'a>>,
     ) -> Result<Report, Error> {
         let packages = plan.packages.iter().map(|package| package.uuid).collect();
         let mut ladder = Ladder::new(packages, statements.owners.clone());
@@ -31,8 +33,10 @@ impl Build<'_> {
                 break;
             }
             number += 1;
-            let started = Instant::now();
-            match self.attempt(number, plan, &attempt, statements, linker).await {
+            let ahead = ahead.take();
+            // Another attempt has no head start.
+            let started = ahead.as_ref().map_or_else(Instant::now, ObjectProcess::started);
+            match self.attempt(number, plan, &attempt, statements, ahead, linker).await {
                 Ok(made) => {
                     writing_takes = started.elapsed();
                     ladder.worked();
@@ -70,7 +74,8 @@ impl Build<'_> {
             Some((attempt, made)) => {
                 if self.prepared.julia.differences().ties_caches_to_the_image() {
                     let image = self.staging.image();
-                    self.precompile(For::Sessions(&image)).await?;
+                    let precompiled = self.precompile(For::Sessions(&image)).await?;
+                    self.note_precompiled(precompiled);
                 }
                 self.commit(&attempt, made, &statements.owners)
             }

@@ -1,17 +1,27 @@
 //! What is precompiled before packages are loaded: by workloads, by the Julia that writes an image, by sessions with it.
 
+use std::time::Instant;
+
 use super::Build;
 use crate::error::Error;
 use crate::prepare::Prepared;
+use crate::report::PhaseReport;
 use crate::workload::{self, For, Precompiling};
 
+/// What precompiling was.
+pub(super) struct Precompiled {
+    phase: PhaseReport,
+    peak_memory_bytes: u64,
+}
+
 impl Build<'_> {
-    /// Precompiles the packages, several at once, where Julia can and there is something to do.
-    pub(super) async fn precompile(&mut self, purpose: For<'_>) -> Result<(), Error> {
+    /// Precompiles the packages, several at once, where Julia can and there is something to do. What came of it is for
+    /// [`Build::note_precompiled`].
+    pub(super) async fn precompile(&self, purpose: For<'_>) -> Result<Option<Precompiled>, Error> {
         let Prepared { julia, environment, .. } = self.prepared;
         let is_needed = matches!(purpose, For::Sessions(_)) || !self.is_all_in_base_image();
         if !is_needed || !julia.differences().precompiles_in_parallel() {
-            return Ok(());
+            return Ok(None);
         }
         // What is not precompiled by then is loaded from its source, for which the time is over as well.
         let deadline = match purpose {
@@ -23,6 +33,7 @@ impl Build<'_> {
             For::Writing(_) => ("precompile-image", "precompiling packages for the image"),
             For::Sessions(_) => ("precompile-sessions", "precompiling what is outside the image"),
         };
+        let started = Instant::now();
         let phase = self.progress.phase(title);
         let log = self.staging.logs().join(name).with_added_extension("log");
         let mut runs = vec![(&environment.project_file, None, log)];
@@ -33,17 +44,31 @@ impl Build<'_> {
             let log = self.staging.logs().join(format!("precompile-{}.log", companion.uuid));
             runs.push((&companion.project_file, name, log));
         }
-        let mut all = true;
+        let (mut all, mut peak_memory_bytes) = (true, 0);
         let jobs = self.jobs();
         for (project, named, log) in runs {
             let how = Precompiling { purpose, named, jobs, deadline };
             let finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
-            self.report.saw_memory(finished.peak_memory_bytes);
+            peak_memory_bytes = finished.peak_memory_bytes.max(peak_memory_bytes);
             all &= finished.ending.is_success();
         }
-        let elapsed = phase.done(if all { "" } else { "not all of them precompile" });
-        self.note_phase(name, elapsed);
-        Ok(())
+        phase.done(if all { "" } else { "not all of them precompile" });
+        Ok(Some(Precompiled { phase: self.ended(name, started.elapsed()), peak_memory_bytes }))
+    }
+
+    /// Precompiles the packages without native code for the process that writes an image, where such a process has caches of its own.
+    pub(super) async fn precompile_for_image(&self) -> Result<Option<Precompiled>, Error> {
+        match self.prepared.julia.differences().image_precompile_arguments() {
+            Some(arguments) => self.precompile(For::Writing(arguments)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Notes what was precompiled, which may have been beside workloads.
+    pub(super) fn note_precompiled(&mut self, precompiled: Option<Precompiled>) {
+        if let Some(Precompiled { phase, peak_memory_bytes }) = precompiled {
+            self.note_beside(phase, peak_memory_bytes);
+        }
     }
 
     /// Whether loading a package will not precompile it, as far as that can be known: several processes that precompile

@@ -64,10 +64,7 @@ impl Build<'_> {
     /// Notes what came of it; `lasting` is what it is to hold when no image follows, if that is more.
     pub(super) fn note_startup(&mut self, tried: TriedStartup, lasting: Option<Selection>) {
         let TriedStartup { made, phase, peak_memory_bytes } = tried;
-        // It may have run beside workloads.
-        let phases = &mut self.report.phases;
-        phases.insert(phases.partition_point(|earlier| earlier.started <= phase.started), phase);
-        self.report.saw_memory(peak_memory_bytes);
+        self.note_beside(phase, peak_memory_bytes);
         match made {
             Ok(made) => self.startup = Some(MadeStartup { lasting, ..made }),
             Err(problem) => self.report.warnings.push(problem),

@@ -1,7 +1,7 @@
 //! The first half of a build: workloads are run, and their traces become statements.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join;
@@ -9,31 +9,57 @@ use indicatif::HumanBytes;
 use tokio::sync::Semaphore;
 
 use super::cleaning::{Cleaned, Cleaning, ForStartup};
+use super::precompiling::Precompiled;
 use super::reuse::Reuse;
 use super::startup::TriedStartup;
 use super::{Build, count, note_cut_short};
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
 use crate::report::{PhaseReport, Report, StatementCounts, WorkloadReport};
+use crate::sysimage::ObjectProcess;
 use crate::trace::Owner;
-use crate::workload::{self, For, Kind, Loaded, Outcome, Ran, Runner, Workload};
+use crate::workload::{self, Capacity, For, Kind, Loaded, Outcome, Ran, Runner, Workload};
 
 /// All statements of all workloads, in one file.
 pub(super) struct Statements {
     /// The file.
     pub path: PathBuf,
+    /// How many they are.
+    pub number: u64,
     /// Whose they are.
     pub owners: Vec<Owner>,
 }
 
+/// What statements are wanted for, other than to look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Aims {
+    /// For a startup package. A project with scripts or notebooks has it made of what these compile, as soon as they are through.
+    /// Test suites run beside it then, or, where it is all that is wanted, not at all.
+    pub startup: bool,
+    /// For an image. The process that is to write it loads the packages and compiles what comes, while workloads still run.
+    pub image: bool,
+}
+
 /// What the first half of a build came to.
-pub(super) struct Traced {
+pub(super) struct Traced<'a> {
     /// The plan without what does not load.
     pub plan: Plan,
     /// What the workloads were seen to compile.
     pub statements: Statements,
     /// What a startup package is to hold, where one is wanted that was not tried while test suites ran.
     pub for_startup: Option<ForStartup>,
+    /// The process of the first attempt at an image, if it could be started.
+    pub ahead: Option<ObjectProcess<'a>>,
+}
+
+/// An image's first process, and what was precompiled for it.
+type Begun<'a> = (ObjectProcess<'a>, Option<Precompiled>);
+
+/// What workloads run with, and where their traces go.
+struct Tracing<'t> {
+    runner: Runner<'t>,
+    reuse: Reuse<'t>,
+    cleaning: RefCell<Cleaning>,
 }
 
 /// What loading the packages came to.
@@ -46,41 +72,108 @@ struct PackagesLoaded {
     phase: PhaseReport,
 }
 
-impl Build<'_> {
+impl<'a> Build<'a> {
     /// Loads the packages, runs the workloads, and cleans their traces into one file of statements.
-    ///
-    /// `with_startup`: a project with scripts or notebooks has its startup package made of what these compile, as soon as they
-    /// are through. Test suites run beside it then, or, where it is all that is wanted, not at all.
-    pub(super) async fn trace(&mut self, with_startup: bool) -> Result<Traced, Error> {
+    pub(super) async fn trace(&mut self, aims: Aims) -> Result<Traced<'a>, Error> {
+        let precompiled = self.precompile(For::Workloads).await?;
+        self.note_precompiled(precompiled);
         let traces = self.staging.work().join("traces");
         std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
-        let logs = self.staging.logs();
-        let jobs = self.jobs();
-        self.precompile(For::Workloads).await?;
+        let (logs, path) = (self.staging.logs(), self.staging.entry().join("statements.jl"));
         let is_suite = |workload: &Workload| workload.kind() == Kind::Tests;
-        let workloads = || self.prepared.plan.workloads.iter().filter(|w| w.kind() != Kind::Load);
-        let startup_first = with_startup && !workloads().all(is_suite);
-        let suites_at_once = if startup_first { jobs - 1 } else { jobs };
+        let mut workloads = self.prepared.plan.workloads.iter().filter(|w| w.kind() != Kind::Load);
+        let startup_first = aims.startup && !workloads.all(is_suite);
+
+        let this = &*self;
+        let jobs = this.jobs();
         let runner = Runner {
-            julia: &self.prepared.julia,
-            project_file: &self.prepared.environment.project_file,
-            drivers: &self.drivers,
+            julia: &this.prepared.julia,
+            project_file: &this.prepared.environment.project_file,
+            drivers: &this.drivers,
             traces: &traces,
             logs: &logs,
-            time_limit: self.prepared.settings.workloads.time_limit,
-            deadline: self.budget.end_of_workloads(),
+            time_limit: this.prepared.settings.workloads.time_limit,
+            deadline: this.budget.end_of_workloads(),
             jobs,
             turns: Semaphore::new(jobs),
-            suites: Semaphore::new(suites_at_once),
+            suites: Semaphore::new(if startup_first { jobs - 1 } else { jobs }),
         };
-        let reuse = Reuse::new(self.prepared, self.options.force);
-        let path = self.staging.entry().join("statements.jl");
-        let cleaning = RefCell::new(Cleaning::new(&self.prepared.plan.workloads, &path)?);
+        let reuse = Reuse::new(this.prepared, this.options.force);
+        let cleaning = RefCell::new(Cleaning::new(&this.prepared.plan.workloads, &path)?);
+        let tracing = Tracing { runner, reuse, cleaning };
 
+        let mut others = this.take_kept(&tracing);
+        let mut left = Vec::new();
+        if startup_first {
+            others.sort_by_key(is_suite);
+            if this.options.quick {
+                left = others.split_off(others.partition_point(|workload| !is_suite(workload)));
+            }
+        }
+        let loading = async {
+            let loaded = this.load(&tracing).await?;
+            let startup = match startup_first {
+                true => this.startup_before_suites(&loaded, &tracing).await?,
+                false => None,
+            };
+            let begun = match aims.image && Capacity::detect().has_room_beside(jobs) {
+                true => this.begin_image(&loaded.plan, &path).await?,
+                false => None,
+            };
+            Ok::<_, Error>((loaded, startup, begun))
+        };
+        let ((loaded, startup, begun), mut ran_until) = if this.packages_are_precompiled() {
+            try_join(loading, this.run_workloads(&others, &tracing)).await?
+        } else {
+            (loading.await?, this.run_workloads(&others, &tracing).await?)
+        };
+        if !left.is_empty() {
+            if startup.is_none() {
+                ran_until = this.run_workloads(&left, &tracing).await?;
+            } else {
+                let suites = count(left.len(), "test suite");
+                this.progress
+                    .say(&format!("not running {suites}: they would add nothing to the startup package"));
+            }
+        }
+
+        let mut cleaning = tracing.cleaning.into_inner();
+        loaded.note_in(&mut self.report);
+        if let Some(ran_until) = ran_until {
+            self.report.phases.push(loaded.until(ran_until));
+        }
+        let phase = self.progress.phase("cleaning statements");
+        let cleaned = cleaning.so_far()?;
+        let counts = &cleaned.totals.counts;
+        let result = format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
+        let elapsed = phase.done(&result);
+        self.note_phase("statements", elapsed);
+        self.report = self.with_workloads(self.report.clone(), &cleaned);
+
+        let mut for_startup = None;
+        if let Some(tried) = startup {
+            self.note_startup(tried, None);
+        } else if aims.startup {
+            for_startup = Some(cleaning.for_startup(&cleaned, &self.staging.work())?);
+        }
+        let number = counts.written();
+        let mut ahead = None;
+        if let Some((process, precompiled)) = begun {
+            self.note_precompiled(precompiled);
+            // One that cannot be told would wait for ever.
+            ahead = process.all_given(number).is_ok().then_some(process);
+        }
+        let statements = Statements { path, number, owners: cleaned.totals.owners.into_keys().collect() };
+        Ok(Traced { plan: loaded.plan, statements, for_startup, ahead })
+    }
+
+    /// Takes in the traces that are kept; which workloads are to run, in the order in which they are best started.
+    fn take_kept(&self, tracing: &Tracing<'_>) -> Vec<Workload> {
+        let Tracing { runner, reuse, cleaning } = tracing;
         let mut others = Vec::new();
         let mut kept = Vec::new();
-        for workload in workloads() {
-            match reuse.take(workload, &runner) {
+        for workload in self.prepared.plan.workloads.iter().filter(|w| w.kind() != Kind::Load) {
+            match reuse.take(workload, runner) {
                 Some(ran) => kept.push(ran),
                 None => others.push(workload.clone()),
             }
@@ -94,88 +187,51 @@ impl Build<'_> {
             cleaning.borrow_mut().arrive(ran);
         }
         reuse.longest_first(&mut others);
-        let mut left = Vec::new();
-        if startup_first {
-            others.sort_by_key(is_suite);
-            if self.options.quick {
-                left = others.split_off(others.partition_point(|workload| !is_suite(workload)));
-            }
-        }
+        others
+    }
 
-        let this = &*self;
-        let loading = async {
-            let loaded = this.load(&runner, &reuse, &cleaning).await?;
-            let startup = match startup_first {
-                true => this.startup_before_suites(&loaded, &runner, &cleaning).await?,
-                false => None,
-            };
-            Ok::<_, Error>((loaded, startup))
-        };
-        let running = async |workloads: &[Workload]| {
-            if workloads.is_empty() {
-                return Ok(None);
-            }
-            let title = format!("running {}, {jobs} at once", count(workloads.len(), "workload"));
-            let phase = this.progress.phase(title);
-            let running = RefCell::new(Vec::new());
-            let on_start = |workload: &Workload| {
-                running.borrow_mut().push(workload.name());
-                phase.update(&running.borrow().join(", "));
-            };
-            let on_end = |workload: &Workload, ran: Ran| {
-                running.borrow_mut().retain(|name| *name != ran.name);
-                phase.update(&running.borrow().join(", "));
-                this.progress.say(&format!("  {}", describe(&ran)));
-                reuse.keep(workload, &ran);
-                cleaning.borrow_mut().arrive(ran);
-            };
-            runner.run(workloads, on_start, on_end).await?;
-            phase.done("");
-            Ok::<_, Error>(Some(this.budget.started().elapsed()))
-        };
-        let ((loaded, startup), mut ran_until) = if this.packages_are_precompiled() {
-            try_join(loading, running(&others)).await?
-        } else {
-            (loading.await?, running(&others).await?)
-        };
-        if !left.is_empty() {
-            if startup.is_none() {
-                ran_until = running(&left).await?;
-            } else {
-                let suites = count(left.len(), "test suite");
-                self.progress
-                    .say(&format!("not running {suites}: they would add nothing to the startup package"));
-            }
+    /// Runs workloads, if there are any; until when, counted from the build's start.
+    async fn run_workloads(
+        &self,
+        workloads: &[Workload],
+        tracing: &Tracing<'_>,
+    ) -> Result<Option<Duration>, Error> {
+        if workloads.is_empty() {
+            return Ok(None);
         }
-        loaded.note_in(&mut self.report);
-        if let Some(ran_until) = ran_until {
-            self.report.phases.push(loaded.until(ran_until));
-        }
-        let phase = self.progress.phase("cleaning statements");
-        let mut cleaning = cleaning.into_inner();
-        let cleaned = cleaning.so_far()?;
-        let mut for_startup = None;
-        if let Some(tried) = startup {
-            self.note_startup(tried, None);
-        } else if with_startup {
-            for_startup = Some(cleaning.for_startup(&cleaned, &self.staging.work())?);
-        }
-        let counts = &cleaned.totals.counts;
-        let result = format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
-        let elapsed = phase.done(&result);
-        self.note_phase("statements", elapsed);
-        self.report = self.with_workloads(self.report.clone(), &cleaned);
-        let statements = Statements { path, owners: cleaned.totals.owners.into_keys().collect() };
-        Ok(Traced { plan: loaded.plan, statements, for_startup })
+        let Tracing { runner, reuse, cleaning } = tracing;
+        let title = format!("running {}, {} at once", count(workloads.len(), "workload"), runner.jobs);
+        let phase = self.progress.phase(title);
+        let running = RefCell::new(Vec::new());
+        let on_start = |workload: &Workload| {
+            running.borrow_mut().push(workload.name());
+            phase.update(&running.borrow().join(", "));
+        };
+        let on_end = |workload: &Workload, ran: Ran| {
+            running.borrow_mut().retain(|name| *name != ran.name);
+            phase.update(&running.borrow().join(", "));
+            self.progress.say(&format!("  {}", describe(&ran)));
+            reuse.keep(workload, &ran);
+            cleaning.borrow_mut().arrive(ran);
+        };
+        runner.run(workloads, on_start, on_end).await?;
+        phase.done("");
+        Ok(Some(self.budget.started().elapsed()))
+    }
+
+    /// Starts the process that is to write the image, which reads the statements file while it grows.
+    async fn begin_image(&self, plan: &Plan, statements: &Path) -> Result<Option<Begun<'a>>, Error> {
+        let precompiled = self.precompile_for_image().await?;
+        Ok(self.start_ahead(plan, statements).await.map(|process| (process, precompiled)))
     }
 
     /// Builds the startup package when only test suites are left, if the others compiled anything.
     async fn startup_before_suites(
         &self,
         loaded: &PackagesLoaded,
-        runner: &Runner<'_>,
-        cleaning: &RefCell<Cleaning>,
+        tracing: &Tracing<'_>,
     ) -> Result<Option<TriedStartup>, Error> {
+        let Tracing { runner, cleaning, .. } = tracing;
         let only_suites_left = cleaning.borrow().only_suites_left();
         only_suites_left.notified().await;
         let cleaned = cleaning.borrow_mut().so_far()?;
@@ -193,12 +249,8 @@ impl Build<'_> {
     }
 
     /// Loads the packages, and lets cleaning begin: what is known then is whose statements can be replayed.
-    async fn load(
-        &self,
-        runner: &Runner<'_>,
-        reuse: &Reuse<'_>,
-        cleaning: &RefCell<Cleaning>,
-    ) -> Result<PackagesLoaded, Error> {
+    async fn load(&self, tracing: &Tracing<'_>) -> Result<PackagesLoaded, Error> {
+        let Tracing { runner, reuse, cleaning } = tracing;
         let plan = &self.prepared.plan;
         let started = Instant::now();
         let loaded = match reuse.take(&Workload::Load, runner) {

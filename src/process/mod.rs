@@ -209,9 +209,17 @@ pub async fn run(
     time_limit: Option<Duration>,
     log: &Path,
 ) -> Result<Finished, ProcessError> {
+    start(command, time_limit, log).await?.finished().await
+}
+
+/// Starts `command`, as [`run`] does. It goes on by itself, whether it is waited for or not.
+pub async fn start(
+    command: &Command,
+    time_limit: Option<Duration>,
+    log: &Path,
+) -> Result<Running, ProcessError> {
     let start_error = |source| ProcessError::Start { program: command.program.clone(), source };
-    // What is ended early does not remove its temporary files; they go with the folder. Declared before the supervisor, it is
-    // dropped behind it.
+    // What is ended early does not remove its temporary files; they go with the folder.
     let temporary = tempfile::Builder::new().prefix("jlsys-").tempdir().ok();
     let mut supervised = command.clone();
     if let Some(folder) = temporary.as_ref().filter(|_| !command.sets("TMPDIR")) {
@@ -234,19 +242,35 @@ pub async fn run(
         use tokio::io::AsyncWriteExt;
         stdin.write_all(&request).await.map_err(start_error)?;
     }
-    let mut supervisor = Supervisor(child);
-    let mut answer = Vec::new();
-    if let Some(mut stdout) = supervisor.0.stdout.take() {
-        use tokio::io::AsyncReadExt;
-        stdout.read_to_end(&mut answer).await.map_err(start_error)?;
-    }
-    let status = supervisor.0.wait().await.map_err(start_error)?;
-    match serde_json::from_slice(&answer) {
-        Ok(supervisor::Answer::Finished(finished)) => Ok(finished),
-        Ok(supervisor::Answer::NotStarted { os_error, message }) => {
-            Err(start_error(os_error.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error)))
+    let program = command.program.clone();
+    Ok(Running { program, supervisor: Supervisor(child), _temporary: temporary })
+}
+
+/// A command that was started. When this is dropped, the command and everything that it started are ended first.
+pub struct Running {
+    program: PathBuf,
+    supervisor: Supervisor,
+    // Fields are dropped in their order: nobody writes there any more when this goes.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Running {
+    /// Waits for its end.
+    pub async fn finished(&mut self) -> Result<Finished, ProcessError> {
+        let start_error = |source| ProcessError::Start { program: self.program.clone(), source };
+        let mut answer = Vec::new();
+        if let Some(mut stdout) = self.supervisor.0.stdout.take() {
+            use tokio::io::AsyncReadExt;
+            stdout.read_to_end(&mut answer).await.map_err(start_error)?;
         }
-        Err(_) => Err(ProcessError::Lost { program: command.program.clone(), status }),
+        let status = self.supervisor.0.wait().await.map_err(start_error)?;
+        match serde_json::from_slice(&answer) {
+            Ok(supervisor::Answer::Finished(finished)) => Ok(finished),
+            Ok(supervisor::Answer::NotStarted { os_error, message }) => Err(start_error(
+                os_error.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error),
+            )),
+            Err(_) => Err(ProcessError::Lost { program: self.program.clone(), status }),
+        }
     }
 }
 

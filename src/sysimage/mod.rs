@@ -7,7 +7,7 @@ mod verify;
 
 pub use cpu::{CpuTarget, HostCpu};
 pub use link::{LinkError, Linker};
-pub use object::{NoTarget, ObjectError, ObjectInputs, Replay, Stage, write_object};
+pub use object::{NoTarget, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage};
 pub(crate) use object::{code_generation, memory_for, said, stalled};
 pub use verify::{StartsWith, VerifyError, starts, verify};
 

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +11,11 @@ use super::CpuTarget;
 use super::cpu::says_no_target_fits;
 use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
-use crate::process::{self, Finished, ProcessError};
+use crate::process::{self, Finished, ProcessError, Running};
 use crate::trace::ReplayResults;
 use crate::workload::Capacity;
 
-/// Where one attempt's files are.
+/// What an image's object is written from.
 pub struct ObjectInputs<'a> {
     /// The Julia to build with.
     pub julia: &'a JuliaInstall,
@@ -24,23 +24,26 @@ pub struct ObjectInputs<'a> {
     /// The project files of environments that packages are taken along from.
     pub other_project_files: Vec<&'a Path>,
     /// The folder with jlsys's drivers.
-    pub drivers: &'a Path,
+    pub drivers: PathBuf,
     /// What to build.
-    pub plan: &'a Plan,
-    /// The statements to compile, one a line.
-    pub statements: &'a Path,
-    /// How many these are.
-    pub number: u64,
-    /// A folder for this attempt alone.
-    pub folder: &'a Path,
+    pub plan: Plan,
+    /// The statements to compile, one a line; the file may still grow.
+    pub statements: PathBuf,
+    /// A folder for this process alone.
+    pub folder: PathBuf,
     /// What the process prints.
-    pub log: &'a Path,
+    pub log: PathBuf,
     /// How long it may take.
     pub time_limit: Option<Duration>,
-    /// How long one statement may take to compile.
-    pub statement_limit: Duration,
-    /// How long it may take until all statements are compiled.
-    pub statements_limit: Option<Duration>,
+}
+
+/// How long the process may take for what comes before writing.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplayLimits {
+    /// For one statement.
+    pub one: Duration,
+    /// For all of them.
+    pub all: Option<Duration>,
 }
 
 /// What became of the statements; see `julia/replay.jl`.
@@ -139,57 +142,115 @@ impl std::fmt::Display for Stage {
     }
 }
 
-/// Loads the plan's packages, replays the statements and writes the object file `object`.
-pub async fn write_object(
-    inputs: &ObjectInputs<'_>,
-    object: &Path,
-) -> Result<(Finished, Replay), ObjectError> {
-    let packages = inputs.folder.join("packages");
-    let loaded = inputs.folder.join("loaded");
-    let replayed = inputs.folder.join("replayed");
-    let plan = inputs.plan;
-    write_packages(&packages, plan.modules())?;
+/// The Julia that loads the plan's packages, replays the statements as they come, and writes the object when they were all.
+///
+/// Once started it goes on by itself. Dropping it ends it.
+pub struct ObjectProcess<'a> {
+    inputs: ObjectInputs<'a>,
+    running: Running,
+    started: Instant,
+}
 
-    let differences = inputs.julia.differences();
-    let command = inputs
-        .julia
-        .command(inputs.project_file)
-        .option("--sysimage=", &inputs.julia.facts.base_image)
-        .arg(format!("--cpu-target={}", plan.cpu_target.argument(&inputs.julia.facts.arch)))
-        .args(&plan.julia_args)
-        .args(differences.object_arguments())
-        .option("--output-o=", object)
-        .arg(Driver::OBJECT.path_in(inputs.drivers))
-        .arg(inputs.project_file)
-        .args([&packages, &inputs.statements.to_owned(), &loaded, &replayed])
-        .args(inputs.other_project_files.iter().copied())
-        .envs(code_generation(inputs.julia, MEMORY_FOR_STOCK_IMAGE + memory_for(inputs.number)));
-    let finished = tokio::select! {
-        finished = process::run(&command, inputs.time_limit, inputs.log) => finished?,
-        line = stalled(&replayed, inputs.statement_limit) => {
-            return Err(ObjectError::Stalled { line, limit: inputs.statement_limit, log: inputs.log.to_owned() });
+impl<'a> ObjectProcess<'a> {
+    /// Starts it. It waits for more statements until it is told that they [are all there](Self::all_given).
+    pub async fn start(inputs: ObjectInputs<'a>) -> Result<Self, ObjectError> {
+        let plan = &inputs.plan;
+        write_packages(&inputs.packages(), plan.modules())?;
+        let differences = inputs.julia.differences();
+        let command = inputs
+            .julia
+            .command(inputs.project_file)
+            .option("--sysimage=", &inputs.julia.facts.base_image)
+            .arg(format!("--cpu-target={}", plan.cpu_target.argument(&inputs.julia.facts.arch)))
+            .args(&plan.julia_args)
+            .args(differences.object_arguments())
+            .option("--output-o=", inputs.object())
+            .arg(Driver::OBJECT.path_in(&inputs.drivers))
+            .arg(inputs.project_file)
+            .args([inputs.packages(), inputs.statements.clone(), inputs.all_given()])
+            .args([inputs.loaded(), inputs.replayed()])
+            .args(inputs.other_project_files.iter().copied())
+            .envs([allocator()]);
+        let started = Instant::now();
+        let running = process::start(&command, inputs.time_limit, &inputs.log).await?;
+        Ok(Self { inputs, running, started })
+    }
+
+    /// Tells it that the statements file is complete, with this many statements.
+    pub fn all_given(&self, number: u64) -> Result<(), ObjectError> {
+        let threads = image_threads(self.inputs.julia, MEMORY_FOR_STOCK_IMAGE + memory_for(number));
+        let file = self.inputs.all_given();
+        // It looks for the file all the time, so nothing may be missing when it is there.
+        let unfinished = file.with_extension("unfinished");
+        std::fs::write(&unfinished, threads.map_or_else(String::new, |threads| threads.to_string()))?;
+        Ok(std::fs::rename(unfinished, file)?)
+    }
+
+    /// What it was given.
+    pub fn inputs(&self) -> &ObjectInputs<'a> {
+        &self.inputs
+    }
+
+    /// When it was started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Waits until the object is there, from when all statements are given.
+    pub async fn finish(&mut self, limits: ReplayLimits) -> Result<(Finished, Replay), ObjectError> {
+        let Self { inputs, running, .. } = self;
+        let (plan, log, replayed) = (&inputs.plan, &inputs.log, inputs.replayed());
+        let finished = tokio::select! {
+            finished = running.finished() => finished?,
+            line = stalled(&replayed, limits.one) => {
+                return Err(ObjectError::Stalled { line, limit: limits.one, log: log.clone() });
+            }
+            limit = late(&replayed, limits.all) => return Err(ObjectError::Late { limit }),
+        };
+        // What cannot be read was not written: the process ended before it came so far.
+        let replay = std::fs::read_to_string(&replayed).unwrap_or_default();
+        let replay = ReplayResults::parse(&replay).unwrap_or_default();
+        let written = inputs.object().metadata().is_ok_and(|metadata| metadata.len() > 0);
+        if finished.ending.is_success() && written {
+            let rejected = replay.refused + replay.threw;
+            return Ok((finished, Replay { compiled: replay.compiled, rejected }));
         }
-        limit = late(&replayed, inputs.statements_limit) => return Err(ObjectError::Late { limit }),
-    };
-    // What cannot be read was not written: the process ended before it came so far.
-    let replay = std::fs::read_to_string(&replayed).unwrap_or_default();
-    let replay = ReplayResults::parse(&replay).unwrap_or_default();
-    let written = object.metadata().is_ok_and(|metadata| metadata.len() > 0);
-    if finished.ending.is_success() && written {
-        return Ok((finished, Replay { compiled: replay.compiled, rejected: replay.refused + replay.threw }));
+        if let Some(no_target) = NoTarget::in_log(log, &plan.cpu_target) {
+            return Err(no_target.into());
+        }
+        let unfinished = PackageResults::read(&inputs.loaded()).unfinished;
+        let unfinished =
+            unfinished.and_then(|it| plan.packages.iter().find(|package| package.uuid == it.package));
+        let stage = match unfinished {
+            Some(package) => Stage::Loading(package.name.clone()),
+            None if replay.line > 0 && !replay.finished => Stage::Compiling(replay.line),
+            None => Stage::Writing,
+        };
+        Err(ObjectError::Failed { finished, stage, log: log.clone() })
     }
-    if let Some(no_target) = NoTarget::in_log(inputs.log, &plan.cpu_target) {
-        return Err(no_target.into());
+}
+
+impl ObjectInputs<'_> {
+    /// The object, when it is there.
+    pub fn object(&self) -> PathBuf {
+        self.folder.join(self.julia.differences().object_name())
     }
-    let unfinished = PackageResults::read(&loaded).unfinished;
-    let unfinished =
-        unfinished.and_then(|it| plan.packages.iter().find(|package| package.uuid == it.package));
-    let stage = match unfinished {
-        Some(package) => Stage::Loading(package.name.clone()),
-        None if replay.line > 0 && !replay.finished => Stage::Compiling(replay.line),
-        None => Stage::Writing,
-    };
-    Err(ObjectError::Failed { finished, stage, log: inputs.log.to_owned() })
+
+    fn packages(&self) -> PathBuf {
+        self.folder.join("packages")
+    }
+
+    fn all_given(&self) -> PathBuf {
+        self.folder.join("all-given")
+    }
+
+    fn loaded(&self) -> PathBuf {
+        self.folder.join("loaded")
+    }
+
+    fn replayed(&self) -> PathBuf {
+        self.folder.join("replayed")
+    }
 }
 
 /// Becomes ready when one statement takes longer than `limit`; with the statement's line.
@@ -220,14 +281,14 @@ async fn late(replayed: &Path, limit: Option<Duration>) -> Duration {
     std::future::pending().await
 }
 
-/// Variables for a process that generates code for an image or a package image, and for those that it starts. `memory` is what it
+/// Variables for a process that generates code for a package image, and for those that it starts. `memory` is what it
 /// needs, in bytes, when it generates code in several threads.
 pub(crate) fn code_generation(
     julia: &JuliaInstall,
     memory: u64,
 ) -> impl Iterator<Item = (&'static str, OsString)> {
-    let allocator = (TUNABLES, tunables(std::env::var_os(TUNABLES)));
-    image_threads(julia, memory).into_iter().chain([allocator])
+    let threads = image_threads(julia, memory).map(|threads| (IMAGE_THREADS, threads.to_string().into()));
+    threads.into_iter().chain([allocator()])
 }
 
 /// What a Julia needs for statements when several threads generate code, in bytes, beside what it needs for other code. It is half
@@ -247,6 +308,11 @@ const IMAGE_THREADS: &str = "JULIA_IMAGE_THREADS";
 /// How glibc's allocator is told what to do; other C libraries pass it over.
 const TUNABLES: &str = "GLIBC_TUNABLES";
 
+/// How the allocator is to go about it.
+fn allocator() -> (&'static str, OsString) {
+    (TUNABLES, tunables(std::env::var_os(TUNABLES)))
+}
+
 /// LLVM makes and drops small objects by the million, in gigabytes of memory. Writing an image of Julia 1.5 took 278 s of processor
 /// time, a fifth of it in the allocator. In huge pages, which most systems give only to those who ask, it took 243 s (and 1 %
 /// more memory), and a tenth less again when more than 7 freed objects of each size are kept at hand (224 and 201 s). To
@@ -261,12 +327,12 @@ fn tunables(set: Option<OsString>) -> OsString {
 }
 
 /// How many threads generate code, where that can be said: the process itself must have one thread. What the user set stays.
-fn image_threads(julia: &JuliaInstall, memory: u64) -> Option<(&'static str, OsString)> {
+fn image_threads(julia: &JuliaInstall, memory: u64) -> Option<usize> {
     let is_set = std::env::var_os(IMAGE_THREADS).is_some_and(|threads| !threads.is_empty());
     if is_set || !julia.differences().has_image_threads() {
         return None;
     }
-    Some((IMAGE_THREADS, threads_within(Capacity::detect(), memory).to_string().into()))
+    Some(threads_within(Capacity::detect(), memory))
 }
 
 /// One thread takes 40 % longer than two (412 and 292 s for the 505 statements above), which is better than no image.

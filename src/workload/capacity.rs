@@ -28,6 +28,13 @@ impl Capacity {
         let by_memory = usize::try_from(self.memory / MEMORY_PER_WORKLOAD).unwrap_or(usize::MAX);
         self.cores.min(by_memory).max(1)
     }
+
+    /// Whether the process that is to write an image can load and compile beside so many workloads. Until it writes it needs less
+    /// than most of them.
+    pub fn has_room_beside(self, jobs: usize) -> bool {
+        let jobs = u64::try_from(jobs).unwrap_or(u64::MAX);
+        self.cores > 1 && self.memory / MEMORY_PER_WORKLOAD > jobs
+    }
 }
 
 fn available_memory() -> Option<u64> {
@@ -60,6 +67,13 @@ mod tests {
         assert_eq!(Capacity { cores: 8, memory: 64 << 30 }.jobs(), 8);
         assert_eq!(Capacity { cores: 8, memory: 4 << 30 }.jobs(), 2);
         assert_eq!(Capacity { cores: 8, memory: 256 << 20 }.jobs(), 1);
+    }
+
+    #[test]
+    fn one_more_process_needs_a_core_and_memory_of_its_own() {
+        assert!(Capacity { cores: 2, memory: 8 << 30 }.has_room_beside(2));
+        assert!(!Capacity { cores: 2, memory: 4 << 30 }.has_room_beside(2));
+        assert!(!Capacity { cores: 1, memory: 8 << 30 }.has_room_beside(1));
     }
 
     #[test]

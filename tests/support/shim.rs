@@ -42,8 +42,9 @@ impl Shim {
             out=
             for arg; do case $arg in --output-o=*) out=${{arg#--output-o=}} ;; esac; done
             [ -n \"$out\" ] || exec '{}' \"$@\"
-            shift $(($# - 5))
-            packages=$2 statements=$3 loaded=$4 replayed=$5
+            shift $(($# - 6))
+            packages=$2 statements=$3 all_given=$4 loaded=$5 replayed=$6
+            until [ -e $all_given ]; do sleep 0.05; done
             echo \"$(wc -l <$packages) $(wc -l <$statements)\" >>'{}'
             sed 's/\\t.*/\\tok/' $packages >$loaded
             replayed() {{
