@@ -255,8 +255,8 @@ impl<'a> Build<'a> {
         };
         if let Some(ForStartup { until_image, lasting }) = for_startup {
             let (selection, later) = match until_image {
-                Some(selection) if !self.options.quick => (selection, Some(lasting)),
-                _ => (lasting, None),
+                Some(selection) => (selection, Some(lasting)),
+                None => (lasting, None),
             };
             let tried = self.build_startup(&plan, &selection).await;
             self.commit_startup(&tried, self.report.clone())?;

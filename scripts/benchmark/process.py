@@ -81,8 +81,12 @@ class _Watcher:
         return self.peak, self.own_seconds
 
     def _memory(self, pid: int):
-        while not self.ended.wait(INTERVAL):
+        took = 0.0
+        # In a large process looking takes a while, for which that process waits in part: at most a fiftieth of the time.
+        while not self.ended.wait(max(INTERVAL, 50 * took)):
+            started = time.perf_counter()
             self.peak = max(self.peak, sum(map(_memory_of, _family(pid))))
+            took = time.perf_counter() - started
 
     def _own(self, pid: int):
         while not self.ended.wait(OWN_INTERVAL):

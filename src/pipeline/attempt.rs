@@ -100,8 +100,9 @@ impl<'a> Build<'a> {
 
     fn attempt_folder(&self, number: u32) -> std::io::Result<PathBuf> {
         let folder = self.staging.work().join(format!("attempt-{number}"));
-        // One that was to start ahead, and could not, left it.
-        std::fs::create_dir_all(&folder)?;
+        // One that was to start ahead, and could not, may have left something.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder)?;
         Ok(folder)
     }
 

@@ -147,8 +147,13 @@ impl Cleaning {
     /// Which of the statements so far a startup package is to hold: what the project's own scripts and notebooks compile. Where
     /// nothing tells what sessions will do it is all that test suites compile, which can take minutes; until the image is
     /// there, only what several of them do. Of the 8,084 statements of six of the standard library's suites those are 4 %, and a third
-    /// of those that a script needed which was no workload.
-    pub(super) fn for_startup(&self, cleaned: &Cleaned, work: &Path) -> Result<ForStartup, Error> {
+    /// of those that a script needed which was no workload. Where it is to stay from the start (`lasts`), these make no difference.
+    pub(super) fn for_startup(
+        &self,
+        cleaned: &Cleaned,
+        work: &Path,
+        lasts: bool,
+    ) -> Result<ForStartup, Error> {
         if let Some(number) = cleaned.own {
             let path = work.join("statements-of-own.jl");
             let selected = copy_lines(&self.path, &path, number, |_| true);
@@ -157,7 +162,7 @@ impl Cleaning {
         }
         let lasting = Selection { path: self.path.clone(), number: cleaned.totals.counts.written() };
         let suites = self.through.iter().filter(|(ran, _)| ran.kind == Kind::Tests).count();
-        let Some(collector) = self.collector.as_ref().filter(|_| suites > 1) else {
+        let Some(collector) = self.collector.as_ref().filter(|_| suites > 1 && !lasts) else {
             return Ok(ForStartup { until_image: None, lasting });
         };
         let path = work.join("statements-of-several.jl");

@@ -154,7 +154,7 @@ impl<'a> Build<'a> {
         if let Some(tried) = startup {
             self.note_startup(tried, None);
         } else if aims.startup {
-            for_startup = Some(cleaning.for_startup(&cleaned, &self.staging.work())?);
+            for_startup = Some(cleaning.for_startup(&cleaned, &self.staging.work(), self.options.quick)?);
         }
         let number = counts.written();
         let mut ahead = None;
@@ -239,7 +239,7 @@ impl<'a> Build<'a> {
         if cleaned.own.is_some() {
             // Suites hold fewer turns than there are.
             let _turn = runner.turns.acquire().await;
-            let selection = cleaning.borrow().for_startup(&cleaned, &self.staging.work())?.lasting;
+            let selection = cleaning.borrow().for_startup(&cleaned, &self.staging.work(), true)?.lasting;
             let built = self.build_startup(&loaded.plan, &selection).await;
             self.commit_startup(&built, self.report_so_far(loaded, cleaning)?)?;
             tried = Some(built);
