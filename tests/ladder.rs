@@ -2,6 +2,8 @@
 //! "linked" image is a copy of the stock one, which a real Julia then tries. Everything else is real. Faults that a
 //! real Julia produces on demand are in `faults.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
 mod support;
 
 use std::fs::File;
@@ -27,29 +29,52 @@ fn nothing_wrong_is_full_in_one_attempt() {
     shim.expect_nothing_left();
 }
 
-#[test]
-fn the_first_attempt_begins_while_workloads_run() {
+/// A project with one suite, which passes only when there is a file `begun` before it ends; `None` where nothing can begin beside
+/// it.
+fn with_suite_that_waits_for(begun: &Path) -> Option<Shim> {
     if !Capacity::detect().has_room_beside(1) {
         println!("skipped: there is no room for one more process here");
-        return;
+        return None;
     }
-    let marker = tempfile::tempdir().unwrap();
-    let begun = marker.path().join("begun");
-    // A suite that passes only when the process that is to write the image has been started.
-    let tests =
-        format!("using Waits, Test\n@test timedwait(() -> isfile({begun:?}), 60.0) === :ok\nWaits.wave(1)\n");
+    let tests = format!(
+        "using Waits, Test\n@test timedwait(() -> isfile({begun:?}), 60.0) === :ok\nsleep(2)\nWaits.wave(1)\n"
+    );
     let waits = package("Waits", "wave(n) = string(\"wave \", n)").tests(&tests).by_path();
     let project = Project::new().stdlib("Random").package(waits);
     let project = project.settings("[workloads]\nskip-tests = [\"Random\"]\n");
-    let shim = Shim::of(project, "", "cp \"$base\" \"$out\"").without_startup();
-    shim.first(&format!("case $* in *--output-o=*) : >'{}' ;; esac", begun.display()));
-    let report = shim.build(&["--jobs", "1"], 0);
+    Some(Shim::of(project, "", "cp \"$base\" \"$out\"").without_startup())
+}
+
+/// Expects that the suite passed, and that an image has all that it compiled.
+fn expect_full_after_the_suite(report: &Value, shim: &Shim) {
     let workloads = report["workloads"].as_array().unwrap();
     let suite = workloads.iter().find(|workload| workload["name"] == "Waits").unwrap();
     assert_eq!((&suite["outcome"], &report["tier"]), (&"ok".into(), &"full".into()), "{report:#}");
-    // It had what the suite compiled as well.
     assert_eq!(shim.attempts().len(), 1);
     assert_eq!(shim.attempts()[0].1, report["statements"]["kept"], "{report:#}");
+}
+
+#[test]
+fn the_first_attempt_begins_while_workloads_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("begun");
+    let Some(shim) = with_suite_that_waits_for(&begun) else { return };
+    shim.first(&format!("case $* in *--output-o=*) : >'{}' ;; esac", begun.display()));
+    expect_full_after_the_suite(&shim.build(&["--jobs", "1"], 0), &shim);
+}
+
+#[test]
+fn what_ends_beside_workloads_for_want_of_memory_begins_again_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("begun");
+    let Some(shim) = with_suite_that_waits_for(&begun) else { return };
+    let begun = begun.display();
+    shim.first(&format!(
+        "case $* in *--output-o=*) [ -e '{begun}' ] || {{ : >'{begun}'; kill -KILL $$; }} ;; esac"
+    ));
+    let report = shim.build(&["--jobs", "1"], 0);
+    expect_full_after_the_suite(&report, &shim);
+    assert!(!report["warnings"].to_string().contains("memory"), "{report:#}");
 }
 
 #[test]
@@ -190,7 +215,9 @@ fn an_image_that_does_not_start_is_not_kept() {
 #[test]
 fn how_many_threads_generate_code_is_the_users_to_say() {
     let threads = |set: &str| {
-        let shim = Shim::new("echo \"<$JULIA_IMAGE_THREADS>\" >>$JLSYS_CACHE_DIR/threads").without_startup();
+        // The process is told by the variable, or takes it from the file (`julia/object.jl`).
+        let note = "echo \"<$JULIA_IMAGE_THREADS$(cat $all_given)>\" >>$JLSYS_CACHE_DIR/threads";
+        let shim = Shim::new(note).without_startup();
         let project = shim.project.env("JULIA_IMAGE_THREADS", set);
         project.jlsys(&["build", "--cpu-target", "native"]).expect_status(0);
         std::fs::read_to_string(project.cache().join("threads")).unwrap()

@@ -158,10 +158,11 @@ impl<'a> Build<'a> {
         }
         let number = counts.written();
         let mut ahead = None;
-        if let Some((process, precompiled)) = begun {
+        if let Some((mut process, precompiled)) = begun {
             self.note_precompiled(precompiled);
-            // One that cannot be told would wait for ever.
-            ahead = process.all_given(number).is_ok().then_some(process);
+            // What ended it beside workloads may have been that they took the memory: then the attempt begins again, alone. One
+            // that cannot be told that all is there would wait for ever.
+            ahead = (!process.has_ended() && process.all_given(number).is_ok()).then_some(process);
         }
         let statements = Statements { path, number, owners: cleaned.totals.owners.into_keys().collect() };
         Ok(Traced { plan: loaded.plan, statements, for_startup, ahead })

@@ -255,6 +255,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Whether it has ended by now.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.supervisor.0.try_wait(), Ok(None))
+    }
+
     /// Waits for its end.
     pub async fn finished(&mut self) -> Result<Finished, ProcessError> {
         let start_error = |source| ProcessError::Start { program: self.program.clone(), source };

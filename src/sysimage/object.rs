@@ -196,6 +196,11 @@ impl<'a> ObjectProcess<'a> {
         self.started
     }
 
+    /// Whether it has ended by now, however that came.
+    pub fn has_ended(&mut self) -> bool {
+        self.running.has_ended()
+    }
+
     /// Waits until the object is there, from when all statements are given.
     pub async fn finish(&mut self, limits: ReplayLimits) -> Result<(Finished, Replay), ObjectError> {
         let Self { inputs, running, .. } = self;
