@@ -140,10 +140,7 @@ impl<'a> Build<'a> {
     ) -> Result<Replay, AttemptError> {
         let julia = &self.prepared.julia;
         let project_file = &self.prepared.environment.project_file;
-        let ObjectInputs { plan, statements, folder, .. } = process.inputs();
-        let (plan, statements, folder) = (plan.clone(), statements.clone(), folder.clone());
-        let object = process.inputs().object();
-
+        let plan = &process.inputs().plan;
         let what = format!(
             "compiling {} and {} into an image for {} CPUs (this takes minutes)",
             count(plan.packages.len(), "package"),
@@ -156,15 +153,16 @@ impl<'a> Build<'a> {
             // What is left when they are compiled goes into writing; without them it may still suffice.
             all: self.budget.left().filter(|_| given > 0).map(|left| left / 2),
         };
-        let (finished, replay) = process
-            .finish(limits)
-            .await
-            .map_err(|error| object_failed(error, &statements, &self.modules(&plan), &plan))?;
+        let written = process.finish(limits).await;
+        let ObjectInputs { plan, statements, folder, .. } = process.inputs();
+        let (finished, replay) =
+            written.map_err(|error| object_failed(error, statements, &self.modules(plan), plan))?;
         let elapsed = phase.done(&format!("{} compiled, {} refused", replay.compiled, replay.rejected));
         self.report.saw_memory(finished.peak_memory_bytes);
         self.note_phase("compile", elapsed);
 
         let phase = self.progress.phase("linking");
+        let object = process.inputs().object();
         let image = folder.join(crate::sysimage::IMAGE_NAME);
         // The image is about as large as the object. A linker that runs out of room may die without a word (it writes
         // through a memory map), and what it wrote is gone by then.
@@ -184,9 +182,9 @@ impl<'a> Build<'a> {
             julia,
             project_file,
             &self.drivers,
-            &plan,
+            plan,
             StartsWith::Image(&image),
-            &folder,
+            folder,
             &self.attempt_log("verify", number),
         )
         .await
