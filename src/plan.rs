@@ -9,7 +9,7 @@ use crate::config::{FILE_NAME, Settings};
 use crate::environment::{COMPANIONS, Environment, LeftBehind, Package, Source, Uuid};
 use crate::julia::{Differences, Identity};
 use crate::sysimage::CpuTarget;
-use crate::workload::{self, Workload};
+use crate::workload::{self, Kind, Workload};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -192,6 +192,11 @@ impl Plan {
             self.packages.iter().map(|package| (Identity::from(package.uuid), package.name.as_str()));
         packages
             .chain(self.extensions.iter().map(|extension| (extension.identity(), extension.name.as_str())))
+    }
+
+    /// The workloads that a runner runs. Loading is none of them: it comes first, whether its statements are wanted or not.
+    pub fn to_run(&self) -> impl Iterator<Item = &Workload> {
+        self.workloads.iter().filter(|workload| workload.kind() != Kind::Load)
     }
 
     /// This plan without some packages, each with the reason.

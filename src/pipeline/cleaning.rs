@@ -13,7 +13,7 @@ use crate::trace::{Collector, Modules, Totals, TraceCounts};
 use crate::workload::{Kind, Ran, Workload};
 
 /// Takes in traces as workloads end, and writes them to the statements file in a fixed order, test suites last: the same workloads
-/// make the same file, however long each took.
+/// make the same file, however long each took. Whatever was taken in whose turn it was is in the file.
 pub(super) struct Cleaning {
     path: PathBuf,
     out: Option<BufWriter<File>>,
@@ -35,9 +35,6 @@ pub(super) struct Cleaned {
     pub totals: Totals,
     /// Each workload with the lines that it traced, in the order in which they are reported.
     pub workloads: Vec<(Ran, u64)>,
-    /// How many of the statements, from the first, the project's own scripts and notebooks and loading made. None, when its own
-    /// made none.
-    pub own: Option<u64>,
 }
 
 /// Statements that a startup package is to hold.
@@ -114,7 +111,7 @@ impl Cleaning {
         }
         // The process that is to write the image may be waiting for these.
         if self.through.len() > before
-            && let Err(error) = collector.totals()
+            && let Err(error) = collector.flush()
         {
             self.problem.get_or_insert(Error::file(&self.path)(error));
         }
@@ -123,44 +120,42 @@ impl Cleaning {
         }
     }
 
-    /// Writes out what the workloads that ended came to.
+    /// What the workloads that ended came to.
     pub(super) fn so_far(&mut self) -> Result<Cleaned, Error> {
         if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
-        let totals = match &mut self.collector {
-            Some(collector) => collector.totals().map_err(Error::file(&self.path))?.clone(),
-            None => Totals::default(),
-        };
-        let written = |kinds: &[Kind]| -> u64 {
-            let of_kinds = self.through.iter().filter(|(ran, _)| kinds.contains(&ran.kind));
-            of_kinds.map(|(_, counts)| counts.written()).sum()
-        };
-        let own = written(&[Kind::Notebooks, Kind::Scripts]);
-        let own = (own > 0).then(|| written(&[Kind::Load]) + own);
+        let totals = self.collector.as_ref().map(|collector| collector.totals().clone()).unwrap_or_default();
         let mut workloads: Vec<_> =
             self.through.iter().map(|(ran, counts)| (ran.clone(), counts.lines)).collect();
         workloads.sort_by_key(|(ran, _)| ran.kind);
-        Ok(Cleaned { totals, workloads, own })
+        Ok(Cleaned { totals, workloads })
     }
 
-    /// Which of the statements so far a startup package is to hold: what the project's own scripts and notebooks compile. Where
-    /// nothing tells what sessions will do it is all that test suites compile, which can take minutes; until the image is
-    /// there, only what several of them do. Of the 8,084 statements of six of the standard library's suites those are 4 %, and a third
-    /// of those that a script needed which was no workload. Where it is to stay from the start (`lasts`), these make no difference.
-    pub(super) fn for_startup(
-        &self,
-        cleaned: &Cleaned,
-        work: &Path,
-        lasts: bool,
-    ) -> Result<ForStartup, Error> {
-        if let Some(number) = cleaned.own {
-            let path = work.join("statements-of-own.jl");
-            let selected = copy_lines(&self.path, &path, number, |_| true);
-            let number = selected.map_err(Error::file(&path))?;
-            return Ok(ForStartup { until_image: None, lasting: Selection { path, number } });
+    /// What the project's own scripts and notebooks compile, and loading the packages does: what a startup package is to hold, if its
+    /// own compiled anything. It is asked for while test suites are still to come.
+    pub(super) fn of_its_own(&self, work: &Path) -> Result<Option<Selection>, Error> {
+        let written = |is_of_kind: fn(Kind) -> bool| -> u64 {
+            let of_kind = self.through.iter().filter(|(ran, _)| is_of_kind(ran.kind));
+            of_kind.map(|(_, counts)| counts.written()).sum()
+        };
+        if written(|kind| matches!(kind, Kind::Notebooks | Kind::Scripts)) == 0 {
+            return Ok(None);
         }
-        let lasting = Selection { path: self.path.clone(), number: cleaned.totals.counts.written() };
+        // Suites come last in the file, whether they have ended or not.
+        let number = written(|kind| kind != Kind::Tests);
+        let path = work.join("statements-of-own.jl");
+        let number = copy_lines(&self.path, &path, number, |_| true).map_err(Error::file(&path))?;
+        Ok(Some(Selection { path, number }))
+    }
+
+    /// Which of the statements a startup package is to hold where nothing tells what sessions will do. It is all that test suites
+    /// compile, which can take minutes; until the image is there, only what several of them do. Of the 8,084 statements of six
+    /// of the standard library's suites those are 4 %, and a third of those that a script needed which was no workload. Where it
+    /// is to stay from the start (`lasts`), these make no difference.
+    pub(super) fn for_startup(&self, work: &Path, lasts: bool) -> Result<ForStartup, Error> {
+        let number = self.collector.as_ref().map_or(0, |collector| collector.totals().counts.written());
+        let lasting = Selection { path: self.path.clone(), number };
         let suites = self.through.iter().filter(|(ran, _)| ran.kind == Kind::Tests).count();
         let Some(collector) = self.collector.as_ref().filter(|_| suites > 1 && !lasts) else {
             return Ok(ForStartup { until_image: None, lasting });

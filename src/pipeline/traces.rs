@@ -81,8 +81,7 @@ impl<'a> Build<'a> {
         std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
         let (logs, path) = (self.staging.logs(), self.staging.entry().join("statements.jl"));
         let is_suite = |workload: &Workload| workload.kind() == Kind::Tests;
-        let mut workloads = self.prepared.plan.workloads.iter().filter(|w| w.kind() != Kind::Load);
-        let startup_first = aims.startup && !workloads.all(is_suite);
+        let startup_first = aims.startup && !self.prepared.plan.to_run().all(is_suite);
 
         let this = &*self;
         let jobs = this.jobs();
@@ -154,7 +153,7 @@ impl<'a> Build<'a> {
         if let Some(tried) = startup {
             self.note_startup(tried, None);
         } else if aims.startup {
-            for_startup = Some(cleaning.for_startup(&cleaned, &self.staging.work(), self.options.quick)?);
+            for_startup = Some(cleaning.for_startup(&self.staging.work(), self.options.quick)?);
         }
         let number = counts.written();
         let mut ahead = None;
@@ -173,7 +172,7 @@ impl<'a> Build<'a> {
         let Tracing { runner, reuse, cleaning } = tracing;
         let mut others = Vec::new();
         let mut kept = Vec::new();
-        for workload in self.prepared.plan.workloads.iter().filter(|w| w.kind() != Kind::Load) {
+        for workload in self.prepared.plan.to_run() {
             match reuse.take(workload, runner) {
                 Some(ran) => kept.push(ran),
                 None => others.push(workload.clone()),
@@ -235,12 +234,11 @@ impl<'a> Build<'a> {
         let Tracing { runner, cleaning, .. } = tracing;
         let only_suites_left = cleaning.borrow().only_suites_left();
         only_suites_left.notified().await;
-        let cleaned = cleaning.borrow_mut().so_far()?;
         let mut tried = None;
-        if cleaned.own.is_some() {
+        let selection = cleaning.borrow().of_its_own(&self.staging.work())?;
+        if let Some(selection) = selection {
             // Suites hold fewer turns than there are.
             let _turn = runner.turns.acquire().await;
-            let selection = cleaning.borrow().for_startup(&cleaned, &self.staging.work(), true)?.lasting;
             let built = self.build_startup(&loaded.plan, &selection).await;
             self.commit_startup(&built, self.report_so_far(loaded, cleaning)?)?;
             tried = Some(built);

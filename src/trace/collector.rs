@@ -140,14 +140,18 @@ impl<W: Write> Collector<W> {
         matches!(self.seen.get(&hash(statement)), Some(Seen::InSeveral))
     }
 
-    /// Flushes the statements file; what became of the traces until now.
+    /// Writes out what a buffer may still hold of the statements file.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn totals(&mut self) -> io::Result<&Totals> {
-        self.out.flush()?;
-        Ok(&self.totals)
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// What became of the traces until now.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 }
 
@@ -185,7 +189,7 @@ mod tests {
         let mut out = Vec::new();
         let mut collector = Collector::new(Modules::new([], []), &mut out);
         let counts = traces.iter().map(|trace| collector.read(*trace).unwrap()).collect();
-        let totals = collector.totals().unwrap().clone();
+        let totals = collector.totals().clone();
         (String::from_utf8(out).unwrap(), counts, totals)
     }
 

@@ -130,10 +130,9 @@ impl Runner<'_> {
         on_start: impl Fn(&Workload),
         on_end: impl Fn(&Workload, Ran),
     ) -> Result<(), ProcessError> {
-        let others: Vec<_> = workloads.iter().filter(|workload| workload.kind() != Kind::Load).collect();
-        let waiting = Cell::new(others.len());
+        let waiting = Cell::new(workloads.len());
         let (on_start, on_end, waiting) = (&on_start, &on_end, &waiting);
-        let running = others.into_iter().map(|workload| async move {
+        let running = workloads.iter().map(|workload| async move {
             // Nobody closes the semaphores, so there is always a turn to wait for.
             let _place = match workload.kind() {
                 Kind::Tests => Some(self.suites.acquire().await),
