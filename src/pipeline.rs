@@ -245,14 +245,15 @@ impl<'a> Build<'a> {
             startup: self.prepared.julia.differences().has_startup_package(),
             image: linker.is_ok() && !self.options.quick,
         };
-        let Traced { plan, statements, for_startup, ahead } = match self.trace(aims).await {
-            Err(error @ Error::OutOfTime { .. }) => {
-                self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
-                self.report.warnings.push(error.to_string());
-                return self.give_up();
-            }
-            traced => traced?,
-        };
+        let Traced { plan, statements, for_startup, precompiled_for_image, ahead } =
+            match self.trace(aims).await {
+                Err(error @ Error::OutOfTime { .. }) => {
+                    self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
+                    self.report.warnings.push(error.to_string());
+                    return self.give_up();
+                }
+                traced => traced?,
+            };
         if let Some(ForStartup { until_image, lasting }) = for_startup {
             let (selection, later) = match until_image {
                 Some(selection) => (selection, Some(lasting)),
@@ -270,7 +271,7 @@ impl<'a> Build<'a> {
             }
             linker => linker?,
         };
-        if ahead.is_none() {
+        if !precompiled_for_image {
             let precompiled = self.precompile_for_image().await?;
             self.note_precompiled(precompiled);
         }

@@ -48,12 +48,17 @@ pub(super) struct Traced<'a> {
     pub statements: Statements,
     /// What a startup package is to hold, where one is wanted that was not tried while test suites ran.
     pub for_startup: Option<ForStartup>,
-    /// The process of the first attempt at an image, if it could be started.
+    /// Whether packages were precompiled for an image.
+    pub precompiled_for_image: bool,
+    /// The process of the first attempt at an image, if it was started and has not ended.
     pub ahead: Option<ObjectProcess<'a>>,
 }
 
-/// An image's first process, and what was precompiled for it.
-type Begun<'a> = (ObjectProcess<'a>, Option<Precompiled>);
+/// What was begun for an image.
+struct Begun<'a> {
+    precompiled: Option<Precompiled>,
+    process: Option<ObjectProcess<'a>>,
+}
 
 /// What workloads run with, and where their traces go.
 struct Tracing<'t> {
@@ -116,7 +121,7 @@ impl<'a> Build<'a> {
                 false => None,
             };
             let begun = match aims.image && Capacity::detect().has_room_beside(jobs) {
-                true => this.begin_image(&loaded.plan, &path).await?,
+                true => Some(this.begin_image(&loaded.plan, &path).await?),
                 false => None,
             };
             Ok::<_, Error>((loaded, startup, begun))
@@ -156,15 +161,17 @@ impl<'a> Build<'a> {
             for_startup = Some(cleaning.for_startup(&self.staging.work(), self.options.quick)?);
         }
         let number = counts.written();
+        let precompiled_for_image = begun.is_some();
         let mut ahead = None;
-        if let Some((mut process, precompiled)) = begun {
+        if let Some(Begun { precompiled, process }) = begun {
             self.note_precompiled(precompiled);
             // What ended it beside workloads may have been that they took the memory: then the attempt begins again, alone. One
             // that cannot be told that all is there would wait for ever.
-            ahead = (!process.has_ended() && process.all_given(number).is_ok()).then_some(process);
+            ahead =
+                process.and_then(|mut it| (!it.has_ended() && it.all_given(number).is_ok()).then_some(it));
         }
         let statements = Statements { path, number, owners: cleaned.totals.owners.into_keys().collect() };
-        Ok(Traced { plan: loaded.plan, statements, for_startup, ahead })
+        Ok(Traced { plan: loaded.plan, statements, for_startup, precompiled_for_image, ahead })
     }
 
     /// Takes in the traces that are kept; which workloads are to run, in the order in which they are best started.
@@ -220,9 +227,9 @@ impl<'a> Build<'a> {
     }
 
     /// Starts the process that is to write the image, which reads the statements file while it grows.
-    async fn begin_image(&self, plan: &Plan, statements: &Path) -> Result<Option<Begun<'a>>, Error> {
+    async fn begin_image(&self, plan: &Plan, statements: &Path) -> Result<Begun<'a>, Error> {
         let precompiled = self.precompile_for_image().await?;
-        Ok(self.start_ahead(plan, statements).await.map(|process| (process, precompiled)))
+        Ok(Begun { precompiled, process: self.start_ahead(plan, statements).await })
     }
 
     /// Builds the startup package when only test suites are left, if the others compiled anything.
