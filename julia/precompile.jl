@@ -1,20 +1,43 @@
 # Precompiles a project's packages and their extensions, several at once, as Pkg does from Julia 1.6 on.
 #
-#     julia [-J IMAGE] --project=PROJECT [--pkgimages=no] julia/precompile.jl [--repl] [NAME...]
+#     julia [-J IMAGE] --project=PROJECT [--pkgimages=no] julia/precompile.jl [--sessions] [NAME...]
 #
-# Of the packages that are named (1.8 and later) and what they depend on, else of all. With `--repl` also what Julia loads
-# when somebody sits at the terminal, which from 1.11 on is not in the stock image.
-# Exits with status 1 when a package that the project names does not precompile; the others then have been all the same.
+# Of the packages that are named (1.8 and later) and what they depend on, else of all. With `--sessions` also what sessions load
+# beside them, which from 1.11 on is not in the stock image.
+# Exits with status 1 when something does not precompile; the rest then has been all the same.
 
-using Pkg
+const NAMES = filter(argument -> argument != "--sessions", ARGS)
 
-include(joinpath(@__DIR__, "offline.jl"))
+# What Pkg calls from 1.11 on. Pkg itself is not in the stock image there, and its caches are for ordinary processes: one with
+# `--pkgimages=no` would precompile it first, which takes longer than most projects.
+const WITHOUT_PKG = isdefined(Base, :Precompilation) && isdefined(Base.Precompilation, :precompilepkgs)
+WITHOUT_PKG || include(joinpath(@__DIR__, "offline.jl"))
 
-const NAMES = filter(argument -> argument != "--repl", ARGS)
-
-if "--repl" in ARGS && isdefined(Base, :require_stdlib)
-    # As `load_REPL` in base/client.jl does.
-    Base.require_stdlib(Base.PkgId(Base.UUID("3fa0cd96-eef1-5676-8a61-b3b8758bbffb"), "REPL"))
+function precompile_packages()
+    WITHOUT_PKG && return Base.Precompilation.precompilepkgs(NAMES)
+    isempty(NAMES) ? Pkg.precompile() : Pkg.precompile(NAMES)
 end
 
-isempty(NAMES) ? Pkg.precompile() : Pkg.precompile(NAMES)
+# Calls a function; whether that went well.
+function try_to(precompile)
+    try
+        precompile()
+        return true
+    catch error
+        print(stderr, "ERROR: ")
+        showerror(stderr, error, catch_backtrace())
+        println(stderr)
+        return false
+    end
+end
+
+worked = [try_to(precompile_packages)]
+
+if "--sessions" in ARGS && isdefined(Base, :require_stdlib)
+    # Whoever sits at a terminal has the REPL (`load_REPL` in base/client.jl), and in its package mode Pkg, as many notebooks do.
+    for (uuid, name) in [("3fa0cd96-eef1-5676-8a61-b3b8758bbffb", "REPL"), ("44cfe95a-1eb2-52ea-b672-e2afdf69b78f", "Pkg")]
+        push!(worked, try_to(() -> Base.require_stdlib(Base.PkgId(Base.UUID(uuid), name))))
+    end
+end
+
+exit(all(worked) ? 0 : 1)

@@ -167,9 +167,10 @@ fn julia_runs_faster_and_compiles_less() {
     let (before, after) = (plain.lines().count(), with_image.lines().count());
     assert!(before > 30, "{plain}");
     assert!(after * 10 <= before, "{after} of {before}: {with_image}");
-    // Some of what was given is wider than any call (`println(::IO, ::Float64, ::Any...)`): it is in the image all the same.
+    // Some of what was given is wider than any call, such as `println(::IO, ::Float64, ::Any...)` before 1.12: it is in the image all
+    // the same.
     let given = given(&project);
-    assert!(given.contains("typeof(Base.println), Base.IOStream, Float64, Vararg{Any"), "{given}");
+    assert!(given.contains(", Vararg{Any"), "{given}");
     for statement in with_image.lines() {
         assert!(!given.lines().any(|other| other == statement), "compiled once more: {statement}");
     }
@@ -182,6 +183,9 @@ fn packages_come_from_the_image_at_the_manifests_version() {
     let code = "ids = [id for id in keys(Base.loaded_modules) if id.name in (\"Tables\", \"Own\", \"Draft\")]
         println(join(sort([id.name for id in ids]), ' '))
         using Draft; println(Draft.draft(), ' ', Base.active_project())";
+    // Draft stays outside of the image, and this copy of the project is not the one that was built: it is precompiled once more,
+    // and from 1.11 on Julia says so.
+    project.jlsys(&["run", "--", "-e", "using Draft"]).expect_status(0);
     let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
     let expected =
         format!("Own Tables\n1 {}\n", project.path("Project.toml").canonicalize().unwrap().display());

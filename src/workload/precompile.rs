@@ -49,7 +49,7 @@ pub async fn precompile(
     let command = match purpose {
         For::Workloads => command.arg(driver),
         For::Writing(arguments) => command.args(arguments).arg(driver),
-        For::Sessions(image) => command.option("--sysimage=", image).arg(driver).arg("--repl"),
+        For::Sessions(image) => command.option("--sysimage=", image).arg(driver).arg("--sessions"),
     };
     let command = command.args(named).env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
