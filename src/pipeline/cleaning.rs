@@ -120,11 +120,14 @@ impl Cleaning {
         }
     }
 
+    /// Whether all that was taken in so far could be read and written.
+    fn sound(&mut self) -> Result<(), Error> {
+        self.problem.take().map_or(Ok(()), Err)
+    }
+
     /// What the workloads that ended came to.
     pub(super) fn so_far(&mut self) -> Result<Cleaned, Error> {
-        if let Some(problem) = self.problem.take() {
-            return Err(problem);
-        }
+        self.sound()?;
         let totals = self.collector.as_ref().map(|collector| collector.totals().clone()).unwrap_or_default();
         let mut workloads: Vec<_> =
             self.through.iter().map(|(ran, counts)| (ran.clone(), counts.lines)).collect();
@@ -134,7 +137,8 @@ impl Cleaning {
 
     /// What the project's own scripts and notebooks compile, and loading the packages does: what a startup package is to hold, if its
     /// own compiled anything. It is asked for while test suites are still to come.
-    pub(super) fn of_its_own(&self, work: &Path) -> Result<Option<Selection>, Error> {
+    pub(super) fn of_its_own(&mut self, work: &Path) -> Result<Option<Selection>, Error> {
+        self.sound()?;
         let written = |is_of_kind: fn(Kind) -> bool| -> u64 {
             let of_kind = self.through.iter().filter(|(ran, _)| is_of_kind(ran.kind));
             of_kind.map(|(_, counts)| counts.written()).sum()

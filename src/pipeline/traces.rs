@@ -242,7 +242,7 @@ impl<'a> Build<'a> {
         let only_suites_left = cleaning.borrow().only_suites_left();
         only_suites_left.notified().await;
         let mut tried = None;
-        let selection = cleaning.borrow().of_its_own(&self.staging.work())?;
+        let selection = cleaning.borrow_mut().of_its_own(&self.staging.work())?;
         if let Some(selection) = selection {
             // Suites hold fewer turns than there are.
             let _turn = runner.turns.acquire().await;
