@@ -31,13 +31,28 @@ function try_to(precompile)
     end
 end
 
-worked = [try_to(precompile_packages)]
+# Whoever sits at a terminal has the REPL (`load_REPL` in base/client.jl), and in its package mode Pkg, as many notebooks do.
+const IN_SESSIONS = [
+    Base.PkgId(Base.UUID("3fa0cd96-eef1-5676-8a61-b3b8758bbffb"), "REPL"),
+    Base.PkgId(Base.UUID("44cfe95a-1eb2-52ea-b672-e2afdf69b78f"), "Pkg"),
+]
 
-if "--sessions" in ARGS && isdefined(Base, :require_stdlib)
-    # Whoever sits at a terminal has the REPL (`load_REPL` in base/client.jl), and in its package mode Pkg, as many notebooks do.
-    for (uuid, name) in [("3fa0cd96-eef1-5676-8a61-b3b8758bbffb", "REPL"), ("44cfe95a-1eb2-52ea-b672-e2afdf69b78f", "Pkg")]
-        push!(worked, try_to(() -> Base.require_stdlib(Base.PkgId(Base.UUID(uuid), name))))
+# Each takes a minute or more, and does not need the other: as many at once as of the project's packages.
+function precompile_for_sessions()
+    tasks = parse(Int, get(ENV, "JULIA_NUM_PRECOMPILE_TASKS", "1"))
+    alone = asyncmap(IN_SESSIONS; ntasks = max(tasks, 1)) do package
+        code = "Base.require_stdlib(Base.PkgId(Base.UUID($(repr(string(package.uuid)))), $(repr(package.name))))"
+        success(pipeline(`$(Base.julia_cmd()) -e $code`; stdout = stdout, stderr = stderr))
     end
+    # What failed would take its time once more here.
+    all(alone) || error("not all that sessions load precompiles")
+    # Together they have an extension.
+    foreach(Base.require_stdlib, IN_SESSIONS)
 end
 
-exit(all(worked) ? 0 : 1)
+worked = try_to(precompile_packages)
+if "--sessions" in ARGS && isdefined(Base, :require_stdlib)
+    worked &= try_to(precompile_for_sessions)
+end
+
+exit(worked ? 0 : 1)

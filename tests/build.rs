@@ -213,6 +213,27 @@ fn extensions_are_in_the_image_or_come_with_what_triggers_them() {
     assert_eq!(ran.stdout(), expected, "{}", ran.stderr());
 }
 
+/// As at a terminal (`load_REPL`, base/client.jl), and in its package mode (`load_pkg` in the REPL).
+const LOADS_WHAT_SESSIONS_LOAD: &str = r#"
+    REPL = Base.require_stdlib(Base.PkgId(Base.UUID("3fa0cd96-eef1-5676-8a61-b3b8758bbffb"), "REPL"))
+    Base.require_stdlib(Base.PkgId(Base.UUID("44cfe95a-1eb2-52ea-b672-e2afdf69b78f"), "Pkg"), "REPLExt", REPL)
+    for (id, origin) in Base.pkgorigins
+        id.name in ("REPL", "Pkg", "REPLExt") && println(id.name, origin.cachepath === nothing ? " from source" : " precompiled")
+    end"#;
+
+#[test]
+#[ignore = "builds an image"]
+fn the_repl_and_pkg_are_precompiled_for_sessions() {
+    if !julia_is_since(11) {
+        println!("skipped: this Julia's own image has the REPL and Pkg");
+        return;
+    }
+    let ran = built().jlsys(&["run", "--", "--compiled-modules=existing", "-e", LOADS_WHAT_SESSIONS_LOAD]);
+    let mut lines: Vec<_> = ran.expect_status(0).stdout().lines().map(str::to_owned).collect();
+    lines.sort();
+    assert_eq!(lines, ["Pkg precompiled", "REPL precompiled", "REPLExt precompiled"]);
+}
+
 #[test]
 #[ignore = "builds an image"]
 fn a_second_build_is_a_hit_and_starts_no_julia() {
