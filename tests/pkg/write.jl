@@ -19,8 +19,9 @@ close(repo)
 Pkg.activate(folder)
 Pkg.develop([Pkg.PackageSpec(path = joinpath(sources, path)) for path in paths])
 Pkg.add(Pkg.PackageSpec(path = repository))
-# Of the standard library: in the stock image of every version; in none from 1.10 on; one that has dependencies.
-Pkg.add([Pkg.PackageSpec(name = name) for name in ("Dates", "Statistics", "Test")])
+# Of the standard library: in the stock image of every version; in none from 1.10 on; one that has dependencies. (Statistics
+# and DelimitedFiles have versions of their own from 1.11 on, which are looked up in a registry.)
+Pkg.add([Pkg.PackageSpec(name = name) for name in ("Dates", "SparseArrays", "Test")])
 
 open(said, "w") do io
     println(io, "manifest\t", Pkg.Types.EnvCache().manifest_file)
