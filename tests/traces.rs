@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Write as _};
 use std::path::PathBuf;
-use std::time::Instant;
 
 use jlsys::trace::{Collector, DropReason, LoadedModule, Modules, Owner, Statement, Totals, select};
 use proptest::prelude::*;
@@ -248,18 +247,4 @@ fn a_long_trace_is_merged() {
     let totals = collector.totals();
     let dates = Owner::Package("00000000-0000-0000-0000-000000000000".parse().unwrap());
     assert_eq!(totals.owners, BTreeMap::from([(dates, expected_kept)]));
-}
-
-/// `cargo test --release --test traces -- --ignored --nocapture`
-#[test]
-#[ignore = "measures; run it in release"]
-fn how_long_a_long_trace_takes() {
-    for lines in [50_000, 200_000, 800_000] {
-        let trace = long_trace(lines);
-        let mut collector = Collector::new(modules(&["Dates"], &[]), std::io::sink());
-        let started = Instant::now();
-        let counts = collector.read(&trace[..]).unwrap();
-        let megabytes = trace.len() / 1_000_000;
-        println!("{lines} lines, {megabytes} MB, {} kept: {:?}", counts.kept, started.elapsed());
-    }
 }
