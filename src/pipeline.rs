@@ -324,13 +324,6 @@ impl<'a> Build<'a> {
         self.report.phases.push(phase);
     }
 
-    /// Notes a phase that may have run beside others.
-    fn note_beside(&mut self, phase: PhaseReport, peak_memory_bytes: u64) {
-        let phases = &mut self.report.phases;
-        phases.insert(phases.partition_point(|earlier| earlier.started <= phase.started), phase);
-        self.report.saw_memory(peak_memory_bytes);
-    }
-
     /// The report of a phase that has just ended.
     fn ended(&self, name: &str, elapsed: Duration) -> PhaseReport {
         let started = self.budget.started().elapsed().saturating_sub(elapsed).as_secs_f64();

@@ -320,6 +320,13 @@ impl Report {
         }
     }
 
+    /// Notes a phase that may have run beside others, and the memory that its processes needed.
+    pub fn saw_phase(&mut self, phase: PhaseReport, peak_memory_bytes: u64) {
+        let place = self.phases.partition_point(|earlier| earlier.started <= phase.started);
+        self.phases.insert(place, phase);
+        self.saw_memory(peak_memory_bytes);
+    }
+
     /// Notes that a process needed this much memory.
     pub fn saw_memory(&mut self, bytes: u64) {
         self.peak_memory_bytes = self.peak_memory_bytes.max(bytes);

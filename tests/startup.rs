@@ -247,6 +247,8 @@ fn the_image_follows_and_takes_its_place() {
         support::shim::Shim::new("ls $JLSYS_CACHE_DIR/images/*/startup/start.jl >>$JLSYS_CACHE_DIR/seen");
     let report = shim.build(&["--quick"], 0);
     assert_eq!((&report["tier"], &report["image_pending"]), (&"startup".into(), &true.into()), "{report:#}");
+    let phases = report["phases"].as_array().unwrap();
+    assert_eq!(phases.iter().filter(|phase| phase["name"] == "startup").count(), 1, "{report:#}");
     assert!(shim.attempts().is_empty());
     let report = shim.build(&[], 0);
     assert_eq!((&report["tier"], &report["startup"]), (&"full".into(), &Value::Null), "{report:#}");

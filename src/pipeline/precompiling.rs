@@ -67,7 +67,7 @@ impl Build<'_> {
     /// Notes what was precompiled, which may have been beside workloads.
     pub(super) fn note_precompiled(&mut self, precompiled: Option<Precompiled>) {
         if let Some(Precompiled { phase, peak_memory_bytes }) = precompiled {
-            self.note_beside(phase, peak_memory_bytes);
+            self.report.saw_phase(phase, peak_memory_bytes);
         }
     }
 

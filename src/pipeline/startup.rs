@@ -64,7 +64,7 @@ impl Build<'_> {
     /// Notes what came of it; `lasting` is what it is to hold when no image follows, if that is more.
     pub(super) fn note_startup(&mut self, tried: TriedStartup, lasting: Option<Selection>) {
         let TriedStartup { made, phase, peak_memory_bytes } = tried;
-        self.note_beside(phase, peak_memory_bytes);
+        self.report.saw_phase(phase, peak_memory_bytes);
         match made {
             Ok(made) => self.startup = Some(MadeStartup { lasting, ..made }),
             Err(problem) => self.report.warnings.push(problem),
@@ -76,6 +76,7 @@ impl Build<'_> {
     pub(super) fn commit_startup(&self, tried: &TriedStartup, so_far: Report) -> Result<(), Error> {
         let Ok(made) = &tried.made else { return Ok(()) };
         let mut report = made.describe(so_far);
+        report.saw_phase(tried.phase.clone(), tried.peak_memory_bytes);
         report.image_pending = true;
         let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
         let entry = self.staging.commit_copy(cache, inputs, &mut report)?;
