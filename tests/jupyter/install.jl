@@ -30,15 +30,6 @@ for file in files
     place(joinpath(folder, file), read(joinpath(source, file), String))
 end
 
-# Where there is no registry at all, Pkg fetches General as soon as a package is precompiled (1.10).
-place(joinpath(first(DEPOT_PATH), "registries", "Empty", "Registry.toml"), """
-    name = "Empty"
-    uuid = "6a6c7379-7300-4000-8000-656d70747921"
-    repo = ""
-
-    [packages]
-    """)
-
 # The manifest: IJulia, and what it needs of the standard library, as that library's own project files have it.
 readdeps(file) = begin
     section = match(r"\[deps\]\n(.*?)(\n\[|\z)"s, read(file, String))
