@@ -13,17 +13,19 @@ end
 
 """
 Native code that is in this package image for what Julia has inferred, but not compiled, in another: Julia itself takes code for a
-method only where it has none that is inferred (`jl_insert_backedges` in src/staticdata_utils.c), so it is put in place by `__init__`.
+method only where it has none that is inferred (`jl_insert_backedges` in src/staticdata_utils.c, `_insert_backedges` in
+base/staticdata.jl), so it is put in place by `__init__`.
 """
 const TO_PUT_IN_PLACE = Core.CodeInstance[]
 
-# What it rests on was read in 1.10's sources: how code is noted, written and found again is another in each version.
-const CAN_BE_PUT_IN_PLACE = v"1.10" <= VERSION < v"1.11-"
+# What it rests on was read in the sources of these versions: how code is noted, written and found again is another in each.
+const CAN_BE_PUT_IN_PLACE = v"1.10" <= VERSION < v"1.11-" || v"1.12" <= VERSION < v"1.13-"
 
 "The code that Julia would run for an instance, or build on; `nothing` when there is none, or it is not valid any more."
 function valid_code(instance)
     isdefined(instance, :cache) || return nothing
     code = instance.cache
+    hasproperty(code, :owner) && code.owner !== nothing && return nothing # another compiler's
     return code.max_world == typemax(UInt) && isdefined(code, :inferred) && code.inferred !== nothing ? code : nothing
 end
 
@@ -56,21 +58,23 @@ if IS_PRECOMPILING
     end
     include("replay.jl")
 
+    # Before 1.12 what is inferred for methods of Core is not noted as new (`typeinf` in base/compiler/typeinfer.jl).
+    const LEAVES_CORE_OUT = isdefined(Core.Compiler, :track_newly_inferred)
+
     """
     Compiles a statement, also where Julia by itself would leave it out of a package image:
 
-    - where the method is Core's own, such as `Pair(a, b)` and most ways to make a named tuple: before 1.12 Julia does not
-      note what is inferred for those as new (`typeinf` in base/compiler/typeinfer.jl);
+    - where the method is Core's own, such as `Pair(a, b)` and most ways to make a named tuple;
     - where the code is inferred already, in Julia's own image or a package's, but was not compiled there, such as `fill(1.0, 3)`.
     """
     function compile(signature)
-        instance = isdefined(Core.Compiler, :track_newly_inferred) ? instance_of(signature) : nothing
+        instance = CAN_BE_PUT_IN_PLACE || LEAVES_CORE_OUT ? instance_of(signature) : nothing
         code = instance === nothing ? nothing : valid_code(instance)
         JlsysReplay.JlsysWidened.compile(signature) || return false
         instance === nothing && return true
         if code !== nothing
             CAN_BE_PUT_IN_PLACE && !is_inferred_here(code) && compile_anew(code)
-        elseif instance.def.module === Core && isdefined(instance, :cache)
+        elseif LEAVES_CORE_OUT && instance.def.module === Core && isdefined(instance, :cache)
             ccall(:jl_push_newly_inferred, Cvoid, (Any,), instance.cache)
         end
         return true
@@ -89,11 +93,12 @@ if IS_PRECOMPILING
 
     # What was inferred in this process so far, and how much of Julia's list of it that is.
     const INFERRED_HERE, LISTED = Base.IdSet{Any}(), Ref(0)
+    const NEWLY_INFERRED = isdefined(Base, :newly_inferred) ? Base.newly_inferred : # since 1.12
+        isdefined(Core.Compiler, :newly_inferred) ? Core.Compiler.newly_inferred : []
 
     function is_inferred_here(code)
-        new = Core.Compiler.newly_inferred
-        union!(INFERRED_HERE, view(new, LISTED[]+1:length(new)))
-        LISTED[] = length(new)
+        union!(INFERRED_HERE, view(NEWLY_INFERRED, LISTED[]+1:length(NEWLY_INFERRED)))
+        LISTED[] = length(NEWLY_INFERRED)
         return code in INFERRED_HERE
     end
 
@@ -102,17 +107,37 @@ if IS_PRECOMPILING
     inferred there, so it is right as long as that is.
     """
     function compile_anew(code)
+        # Since 1.12 what is valid from the beginning of Julia on is not checked on loading (`jl_write_values` in src/staticdata.c), so
+        # that a copy would outlive what it rests on.
+        hasproperty(code, :edges) && !isempty(code.edges) && code.min_world <= 1 && return
         # Code of Julia's own image is not marked as such that can be in another file, since its marks are from before that was written.
-        (code.relocatability == 1 || has_safe_roots(code.def.def)) || return
-        constant = isdefined(code, :rettype_const)
-        new = Core.CodeInstance(code.def, code.rettype, constant ? code.rettype_const : nothing, code.inferred,
-            constant ? Int32(2) : Int32(0), code.min_world, code.max_world, code.ipo_purity_bits, code.purity_bits,
-            code.argescapes, 0x01)
+        is_marked = hasproperty(code, :relocatability) ? code.relocatability == 1 : is_marked_relocatable(code.inferred)
+        is_marked || has_safe_roots(code.def.def) || return
+        new = copy_of(code)
         @atomic :monotonic new.precompile = true
         ccall(:jl_mi_cache_insert, Cvoid, (Any, Any), code.def, new)
         ccall(:jl_push_newly_inferred, Cvoid, (Any,), new)
         push!(TO_PUT_IN_PLACE, new)
         return
+    end
+
+    # Since 1.11 the mark is the last byte of the packed code.
+    is_marked_relocatable(inferred) = inferred isa Core.CodeInfo || codeunit(inferred, ncodeunits(inferred)) == 1
+
+    "The same code as a new one, marked as such that can be in another file."
+    function copy_of(code)
+        is_constant = isdefined(code, :rettype_const)
+        constant, flags = is_constant ? code.rettype_const : nothing, is_constant ? Int32(2) : Int32(0)
+        if !hasproperty(code, :edges)
+            return Core.CodeInstance(code.def, code.rettype, constant, code.inferred, flags, code.min_world, code.max_world,
+                code.ipo_purity_bits, code.purity_bits, code.argescapes, 0x01)
+        end
+        inferred = code.inferred
+        inferred isa String && !is_marked_relocatable(inferred) &&
+            (inferred = String(push!(collect(codeunits(inferred))[1:end-1], 0x01)))
+        return Core.CodeInstance(code.def, code.owner, code.rettype, code.exctype, constant, inferred, flags, code.min_world,
+            code.max_world, code.ipo_purity_bits, code.analysis_results, isdefined(code, :debuginfo) ? code.debuginfo : nothing,
+            code.edges)
     end
 
     """
@@ -131,6 +156,8 @@ if IS_PRECOMPILING
     Base.invokelatest(JlsysReplay.replay, ENV["JLSYS_STARTUP_STATEMENTS"], ENV["JLSYS_STARTUP_REPLAYED"]; compile)
     empty!(INFERRED_HERE)
     precompile(__init__, ())
+    precompile(valid_code, (Core.MethodInstance,))
+    precompile(is_in_place, (Core.CodeInstance,))
 end
 
 end

@@ -370,26 +370,35 @@ fn a_quick_build_runs_suites_only_where_there_is_nothing_else_to_go_by() {
 
 #[test]
 fn code_that_julia_inferred_and_did_not_compile_is_there() {
-    if support::julia_minor() != 10 {
+    if ![10, 12].contains(&support::julia_minor()) {
         println!("skipped: how this Julia takes such code in was not read");
         return;
     }
-    // `fill` is inlined wherever it is known; here it is not.
-    let program = "call(f, args) = f(args...)\ncall(Any[fill][1], Any[1.0, 3])\nprint(length(call(Any[fill][1], Any[2.0, 4])))";
-    let project = project().file("precompile.jl", program).write();
+    // Both are inlined wherever they are known; here they are not. One is a package's, one Julia's own.
+    let doubled = "@noinline one_more(x) = x + 1\ndoubled(x) = 2 * one_more(x)\nuse(x) = doubled(x) + 1\nprecompile(use, (Int,))";
+    let (own, args, types) = if julia_is_since(12) {
+        ("haskey", "Dict{String,Any}(), \"a\"", "Base.Dict{String, Any}, String")
+    } else {
+        ("fill", "1.0, 3", "Float64, Int64")
+    };
+    let program = format!(
+        "using Doubles\ncall(f, args) = f(args...)\ncall(Any[{own}][1], Any[{args}])\nprint(call(Any[Doubles.doubled][1], Any[20]))"
+    );
+    let project = project().package(package("Doubles", doubled)).file("precompile.jl", &program).write();
     let trace = project.outside("trace.jl");
     let compiled = |options: &[&str]| {
         let option = format!("--trace-compile={}", trace.display());
         let all: Vec<&str> =
             ["run"].iter().chain(options).copied().chain(["--", &option, "precompile.jl"]).collect();
-        project.jlsys(&all).expect_status(0).expect_stdout("4");
+        project.jlsys(&all).expect_status(0).expect_stdout("42");
         let text = std::fs::read_to_string(&trace).unwrap_or_default();
         let _ = std::fs::remove_file(&trace);
-        text.lines().filter(|line| line.contains("Base.fill")).count()
+        let ours = [format!("Base.{own}), {types}}}"), "Doubles.doubled), Int64}".to_owned()];
+        ours.map(|signature| text.lines().filter(|line| line.contains(&signature)).count())
     };
-    assert_eq!(compiled(&["-q"]), 1, "this Julia has it compiled");
+    assert_eq!(compiled(&["-q"]), [1, 1], "this Julia has it compiled");
     quick(&project, &[], 0);
-    assert_eq!(compiled(&[]), 0);
+    assert_eq!(compiled(&[]), [0, 0]);
 
     // Each is there once: the list of an instance's code has an end.
     let ends = "ends(code) = (n = 0; while isdefined(code, :next) && n < 1000; code = code.next; n += 1; end; n < 1000)
@@ -397,8 +406,13 @@ fn code_that_julia_inferred_and_did_not_compile_is_there() {
         print(length(ours.TO_PUT_IN_PLACE) > 0, all(code -> ends(code.def.cache), ours.TO_PUT_IN_PLACE))";
     project.jlsys(&["run", "--", "-e", ends]).expect_status(0).expect_stdout("truetrue");
 
-    // Where a method of it is replaced, the new one is called.
-    let code =
-        "@eval Base fill(v, n::Integer) = :replaced; print(Base.invokelatest(Any[fill][1], Any[2.0, 4]...))";
-    project.jlsys(&["run", "--", "-e", code]).expect_status(0).expect_stdout("replaced");
+    // Where a method of it is replaced, the new one is called; also where it is one that it calls.
+    for replaced in ["doubled(x) = 42", "one_more(x) = 21"] {
+        let code = format!(
+            "using Doubles; call(f, args) = f(args...); print(call(Any[Doubles.doubled][1], Any[3]), ' ')
+            @eval Doubles {replaced}
+            print(Base.invokelatest(call, Any[Doubles.doubled][1], Any[3]))"
+        );
+        project.jlsys(&["run", "--", "-e", &code]).expect_status(0).expect_stdout("8 42");
+    }
 }
