@@ -28,7 +28,8 @@ function load_packages(packages_file, results_file)
     end
 end
 
-# Errors in a package's code arrive wrapped, once for every file and package on the way.
+# Errors in a package's code arrive wrapped, once for every file and package on the way. Since 1.11 what the precompiling Julia
+# printed is in the error, below a list of what failed.
 function first_line(error)
     while error isa LoadError || error isa InitError
         error = error.error
@@ -38,7 +39,13 @@ function first_line(error)
     catch
         string(typeof(error))
     end
-    return replace(String(first(split(text, '\n'))), '\t' => ' ')
+    line = first(split(text, '\n'))
+    if isdefined(Base, :Precompilation) && error isa Base.Precompilation.PkgPrecompileError
+        printed = match(r"^ERROR: (?:(?:Load|Init)Error: )*(.*)"m, text)
+        crash = match(r"^\[\d+\] (signal .*)"m, text)
+        printed !== nothing ? (line = printed[1]) : crash !== nothing && (line = "precompiling it ended with $(crash[1])")
+    end
+    return replace(String(line), '\t' => ' ')
 end
 
 load_packages(ARGS[1], ARGS[2])
