@@ -121,7 +121,7 @@ if IS_PRECOMPILING
         return
     end
 
-    # Since 1.11 the mark is the last byte of the packed code.
+    # In 1.12 the mark is the last byte of the packed code.
     is_marked_relocatable(inferred) = inferred isa Core.CodeInfo || codeunit(inferred, ncodeunits(inferred)) == 1
 
     "The same code as a new one, marked as such that can be in another file."
