@@ -123,7 +123,9 @@ function complete(code::String, cursor::Int)
     before = String(collect(code)[1:cursor])
     start = match(r"[A-Za-z_][A-Za-z_0-9!]*$", before)
     typed = start === nothing ? "" : start.match
-    found = typed == "" ? String[] : filter(name -> startswith(name, typed), string.(names(Main; all = true, imported = true)))
+    # From 1.12 on what is defined later than the kernel began to run is seen only by `invokelatest`.
+    all = string.(Base.invokelatest(names, Main; all = true, imported = true))
+    found = typed == "" ? String[] : filter(name -> startswith(name, typed), all)
     return Dict{String,Any}(
         "matches" => found, "cursor_start" => cursor - length(typed), "cursor_end" => cursor, "metadata" => Dict{String,Any}())
 end
