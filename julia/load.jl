@@ -19,7 +19,11 @@ function load_packages(packages_file, results_file)
                 Base.require(package)
                 println(results, "\tok")
             catch error
-                message = first_line(error)
+                text = text_of(error)
+                message = replace(String(first(split(text, '\n'))), '\t' => ' ')
+                # Since 1.11 what the Julia that precompiles a package printed is in the error. It belongs into the log, where
+                # it has been before, when that Julia wrote to our stderr.
+                occursin('\n', text) && println(stderr, text)
                 println(stderr, "[jlsys: ", package.name, " does not load: ", message, ']')
                 println(results, "\tfailed\t", message)
             end
@@ -28,24 +32,16 @@ function load_packages(packages_file, results_file)
     end
 end
 
-# Errors in a package's code arrive wrapped, once for every file and package on the way. Since 1.11 what the precompiling Julia
-# printed is in the error, below a list of what failed.
-function first_line(error)
+# Errors in a package's code arrive wrapped, once for every file and package on the way.
+function text_of(error)
     while error isa LoadError || error isa InitError
         error = error.error
     end
-    text = try
+    return try
         sprint(showerror, error)
     catch
         string(typeof(error))
     end
-    line = first(split(text, '\n'))
-    if isdefined(Base, :Precompilation) && error isa Base.Precompilation.PkgPrecompileError
-        printed = match(r"^ERROR: (?:(?:Load|Init)Error: )*(.*)"m, text)
-        crash = match(r"^\[\d+\] (signal .*)"m, text)
-        printed !== nothing ? (line = printed[1]) : crash !== nothing && (line = "precompiling it ended with $(crash[1])")
-    end
-    return replace(String(line), '\t' => ' ')
 end
 
 load_packages(ARGS[1], ARGS[2])

@@ -18,6 +18,14 @@ pub fn error_in_line(line: &str) -> Option<String> {
     Some(error.chars().take(300).collect())
 }
 
+/// The signal in the line in which a Julia says that one ends it: `signal (6): Aborted`, since 1.9 behind its process's number
+/// (`jl_critical_error`, src/signal-handling.c).
+pub fn signal_in_line(line: &str) -> Option<&str> {
+    let behind_number =
+        line.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(line, |(_, rest)| rest);
+    behind_number.starts_with("signal ").then_some(behind_number)
+}
+
 /// What a Julia that ended with an error says about it: the first error in its log. Empty when there is none.
 pub fn julia_error(log: &Path) -> String {
     text_of(log).lines().find_map(error_in_line).unwrap_or_default()

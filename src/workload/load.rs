@@ -127,13 +127,22 @@ fn name_of<'a>(plan: &'a Plan, module: &Identity) -> Option<&'a str> {
     plan.modules().find(|(identity, _)| identity == module).map(|(_, name)| name)
 }
 
-/// Why a package does not precompile. Precompiling runs in a Julia of its own, so the error that arrives in `load.jl` says no
-/// more than that it failed; what that Julia printed stands in the log, before the line in which `load.jl` names the package.
+/// Why a package does not precompile. Precompiling runs in a Julia of its own, so the error that arrives in `load.jl` begins
+/// with that it failed; what that Julia printed stands in the log, before the line in which `load.jl` names the package.
 fn precompile_error(log: &str, name: &str) -> Option<String> {
-    let (before, _) = log.split_once(&format!("[jlsys: {name} does not load: Failed to precompile"))?;
+    let (before, after) = log.split_once(&format!("[jlsys: {name} does not load: "))?;
+    // "Failed to precompile …" (`compilecache`, base/loading.jl); since 1.11 "The following 1 direct dependency failed to
+    // precompile:" (`precompilepkgs`, base/precompilation.jl).
+    if !after.lines().next()?.contains("ailed to precompile") {
+        return None;
+    }
     // What was said about the package before this one is behind a line of the same kind.
     let own = before.rsplit_once("[jlsys: ").map_or(before, |(_, own)| own);
-    own.lines().rev().find_map(process::error_in_line)
+    let ended = || own.lines().find_map(process::signal_in_line);
+    own.lines()
+        .rev()
+        .find_map(process::error_in_line)
+        .or_else(|| Some(format!("precompiling it ended with {}", ended()?)))
 }
 
 #[cfg(test)]
@@ -149,5 +158,20 @@ mod tests {
         assert_eq!(precompile_error(log, "B").as_deref(), Some("second"));
         assert_eq!(precompile_error(log, "C"), None);
         assert_eq!(precompile_error(log, "D"), None);
+    }
+
+    #[test]
+    fn so_it_is_among_all_that_newer_ones_say() {
+        let log = "The following 1 direct dependency failed to precompile:\n\nA \n\nFailed to precompile A to \"x\".\n\
+                   ERROR: LoadError: first\nStacktrace:\n\
+                   [jlsys: A does not load: The following 1 direct dependency failed to precompile:]\n\
+                   The following 1 direct dependency failed to precompile:\n\nB \n\n\
+                   [7] signal 6 (-6): Aborted\nin expression starting at B.jl:1\n\
+                   [jlsys: B does not load: The following 1 direct dependency failed to precompile:]\n\
+                   [jlsys: C does not load: ArgumentError: ERROR: what it says itself]\n";
+        assert_eq!(precompile_error(log, "A").as_deref(), Some("first"));
+        let aborted = "precompiling it ended with signal 6 (-6): Aborted";
+        assert_eq!(precompile_error(log, "B").as_deref(), Some(aborted));
+        assert_eq!(precompile_error(log, "C"), None);
     }
 }
