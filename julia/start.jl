@@ -19,22 +19,27 @@ let folder = @__DIR__, options = Base.JLOptions()
         env, depot = joinpath(folder, "env"), joinpath(folder, "depot")
         # What is loaded stays: a collection now would look through all of it and find nothing.
         collects = GC.enable(false)
+        # Where each package lies is looked up once, as `using` does it (`require`, base/loading.jl), not by all that need it.
+        looks_up_once = isdefined(Base, :LOADING_CACHE) && isdefined(Base, :LoadingCache)
         try
             package = Base.PkgId(Base.UUID(read(joinpath(folder, "identity"), String)[1:36]), "JlsysStartup")
             push!(LOAD_PATH, env)
             push!(DEPOT_PATH, depot)
+            looks_up_once && setfield!(Base.LOADING_CACHE, :x, Base.LoadingCache())
             path = Base.locate_package(package)
             stale = "what the startup package was built from was precompiled anew since; `jlsys build --force` builds it again"
-            # Julia judges whether it is stale, by all that it depends on.
+            # Julia judges whether it is stale, by all that it depends on. What `require` does for a package that is precompiled
+            # (`_require`, since 1.11 `__require_prelocked`, in base/loading.jl) is done here without it, since it would precompile
+            # what is stale; to ask that before, as is done where a Julia has another way, checks every cache twice.
+            load = isdefined(Base, :_require_search_from_serialized) ? Base._require_search_from_serialized : nothing
+            any_build = UInt128(0)
+            arguments = applicable(load, package, path, any_build) ? (package, path, any_build) : (package, path, any_build, true)
             if path === nothing
                 problem = "the startup package is not in $folder"
-            elseif isdefined(Base, :_require_search_from_serialized) &&
-                   applicable(Base._require_search_from_serialized, package, path, UInt128(0))
-                # As `require` does on 1.9 and 1.10 (`_require` in base/loading.jl), which would precompile what is stale;
-                # asking before, as below, checks every cache twice.
+            elseif applicable(load, arguments...)
                 lock(Base.require_lock)
                 try
-                    Base._require_search_from_serialized(package, path, UInt128(0)) === nothing && (problem = stale)
+                    load(arguments...) === nothing && (problem = stale)
                 finally
                     unlock(Base.require_lock)
                 end
@@ -46,12 +51,13 @@ let folder = @__DIR__, options = Base.JLOptions()
         catch error
             problem = string("the startup package does not load: ", first(split(sprint(showerror, error), '\n')))
         finally
+            looks_up_once && setfield!(Base.LOADING_CACHE, :x, nothing)
             GC.enable(collects)
             # What packages did to the paths when they were loaded stays.
             n = length(LOAD_PATH)
-            n > 0 && LOAD_PATH[n] == env ? deleteat!(LOAD_PATH, n) : setdiff!(LOAD_PATH, (env,))
+            n > 0 && LOAD_PATH[n] == env ? resize!(LOAD_PATH, n - 1) : setdiff!(LOAD_PATH, (env,))
             n = length(DEPOT_PATH)
-            n > 0 && DEPOT_PATH[n] == depot ? deleteat!(DEPOT_PATH, n) : setdiff!(DEPOT_PATH, (depot,))
+            n > 0 && DEPOT_PATH[n] == depot ? resize!(DEPOT_PATH, n - 1) : setdiff!(DEPOT_PATH, (depot,))
         end
         if problem != "" && basename(@__FILE__) == "start.jl"
             println(stderr, "jlsys: plain Julia: ", problem)
