@@ -21,28 +21,26 @@ let folder = @__DIR__, options = Base.JLOptions()
         collects = GC.enable(false)
         # Where each package lies is looked up once, as `using` does it (`require`, base/loading.jl), not by all that need it.
         looks_up_once = isdefined(Base, :LOADING_CACHE) && isdefined(Base, :LoadingCache)
+        lock(Base.require_lock)
         try
             package = Base.PkgId(Base.UUID(read(joinpath(folder, "identity"), String)[1:36]), "JlsysStartup")
             push!(LOAD_PATH, env)
             push!(DEPOT_PATH, depot)
             looks_up_once && setfield!(Base.LOADING_CACHE, :x, Base.LoadingCache())
-            path = Base.locate_package(package)
+            # Since 1.13 what is located is more than a path.
+            located = isdefined(Base, :locate_package_load_spec) ? Base.locate_package_load_spec(package) : Base.locate_package(package)
             stale = "what the startup package was built from was precompiled anew since; `jlsys build --force` builds it again"
             # Julia judges whether it is stale, by all that it depends on. What `require` does for a package that is precompiled
             # (`_require`, since 1.11 `__require_prelocked`, in base/loading.jl) is done here without it, since it would precompile
             # what is stale; to ask that before, as is done where a Julia has another way, checks every cache twice.
             load = isdefined(Base, :_require_search_from_serialized) ? Base._require_search_from_serialized : nothing
             any_build = UInt128(0)
-            arguments = applicable(load, package, path, any_build) ? (package, path, any_build) : (package, path, any_build, true)
-            if path === nothing
+            arguments = (package, located, any_build)
+            applicable(load, arguments...) || (arguments = (arguments..., true)) # since 1.11: whether it may be stale is to be looked at
+            if located === nothing
                 problem = "the startup package is not in $folder"
             elseif applicable(load, arguments...)
-                lock(Base.require_lock)
-                try
-                    load(arguments...) === nothing && (problem = stale)
-                finally
-                    unlock(Base.require_lock)
-                end
+                load(arguments...) === nothing && (problem = stale)
             elseif Base.isprecompiled(package)
                 Base.require(package)
             else
@@ -52,6 +50,7 @@ let folder = @__DIR__, options = Base.JLOptions()
             problem = string("the startup package does not load: ", first(split(sprint(showerror, error), '\n')))
         finally
             looks_up_once && setfield!(Base.LOADING_CACHE, :x, nothing)
+            unlock(Base.require_lock)
             GC.enable(collects)
             # What packages did to the paths when they were loaded stays.
             n = length(LOAD_PATH)
