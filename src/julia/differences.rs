@@ -5,9 +5,9 @@ use super::Version;
 /// What is known of jlsys with one version of Julia; docs/julia-versions.md has the details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Every test of jlsys runs with it.
+    /// Every test of jlsys runs with it, at each change.
     Tested,
-    /// Images were built and used with it, and not everything was tried.
+    /// Images were built and used with it, and every test has run with it, not at each change.
     Run,
     /// Its sources were read, and it was not run.
     Read,
@@ -41,7 +41,7 @@ impl Differences {
     pub fn standing(self) -> Standing {
         match (self.major, self.minor) {
             (1, 5) => Standing::Tested,
-            (1, 10) => Standing::Run,
+            (1, 10 | 12) => Standing::Run,
             (1, 6..=14) => Standing::Read,
             _ => Standing::Unknown,
         }
