@@ -22,8 +22,8 @@ fn pip_installs_a_jlsys_that_works() {
     let project = Project::new().stdlib("Mmap").write();
     let environment = project.outside("environment");
     run(Command::new(tools.join("python")).args(["-m", "venv", "--without-pip"]).arg(&environment));
-    // maturin is there already, so nothing has to be fetched. cargo uses the same target/ as every other build, and with the
-    // tests' profile what these have compiled: in release mode it is 7 minutes of processor time, most of what is not Julia's.
+    // maturin is there already, so nothing has to be fetched. In release mode it is three to seven minutes of processor time, most of
+    // what is not Julia's; and it has its own folder, since it would replace the program that other tests run meanwhile.
     let path = std::env::join_paths(
         std::iter::once(tools.clone()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
@@ -32,7 +32,8 @@ fn pip_installs_a_jlsys_that_works() {
         .args(["-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--wheel-dir"])
         .args([&wheels, root])
         .env("PATH", path.unwrap())
-        .env("MATURIN_PEP517_ARGS", "--profile=dev"));
+        .env("MATURIN_PEP517_ARGS", "--profile=dev")
+        .env("CARGO_TARGET_DIR", root.join("target/wheel")));
     let wheel = std::fs::read_dir(&wheels).unwrap().next().unwrap().unwrap().path();
     run(Command::new(tools.join("python"))
         .args(["-m", "pip", "--python"])
