@@ -374,9 +374,9 @@ fn code_that_julia_inferred_and_did_not_compile_is_there() {
         println!("skipped: how this Julia takes such code in was not read");
         return;
     }
-    // Both are inlined wherever they are known; here they are not. One is a package's, one Julia's own.
+    // All are inlined wherever they are known; here they are not. One is a package's, the others Julia's own, of which it depends on how
+    // that Julia was built whether they are compiled.
     let doubled = "@noinline one_more(x) = x + 1\ndoubled(x) = 2 * one_more(x)\nuse(x) = doubled(x) + 1\nprecompile(use, (Int,))";
-    // Which of Julia's own are compiled depends on how it was built.
     let own = [("fill", "1.0, 3", "Float64, Int64"), ("iszero", "1.0", "Float64"), ("isodd", "3", "Int64")];
     let calls = own.map(|(name, args, _)| format!("call(Any[{name}][1], Any[{args}])")).join("\n");
     let program = format!(
@@ -392,13 +392,14 @@ fn code_that_julia_inferred_and_did_not_compile_is_there() {
         let text = std::fs::read_to_string(&trace).unwrap_or_default();
         let _ = std::fs::remove_file(&trace);
         let count = |signature: &str| text.lines().filter(|line| line.contains(signature)).count();
-        let own = own.map(|(name, _, types)| count(&format!("Base.{name}), {types}}}")));
-        (own.iter().sum::<usize>(), count("Doubles.doubled), Int64}"))
+        let of_julia = own.map(|(name, _, types)| count(&format!("Base.{name}), {types}}}")));
+        (of_julia, count("Doubles.doubled), Int64}"))
     };
-    let (own_by_plain, package_by_plain) = compiled(&["-q"]);
-    assert!(own_by_plain > 0 && package_by_plain == 1, "this Julia has it compiled");
+    let (of_julia, of_package) = compiled(&["-q"]);
+    assert!(of_julia.contains(&1) && of_julia.iter().all(|times| *times <= 1), "{of_julia:?}");
+    assert_eq!(of_package, 1, "this Julia has it compiled");
     quick(&project, &[], 0);
-    assert_eq!(compiled(&[]), (0, 0));
+    assert_eq!(compiled(&[]), ([0; 3], 0));
 
     // Each is there once: the list of an instance's code has an end.
     let ends = "ends(code) = (n = 0; while isdefined(code, :next) && n < 1000; code = code.next; n += 1; end; n < 1000)

@@ -22,8 +22,8 @@ fn pip_installs_a_jlsys_that_works() {
     let project = Project::new().stdlib("Mmap").write();
     let environment = project.outside("environment");
     run(Command::new(tools.join("python")).args(["-m", "venv", "--without-pip"]).arg(&environment));
-    // maturin is there already, so nothing has to be fetched. In release mode it is three to seven minutes of processor time, most of
-    // what is not Julia's; and it has its own folder, since it would replace the program that other tests run meanwhile.
+    // maturin is there already, so nothing has to be fetched. cargo compiles as for the tests, since release mode is three to seven
+    // minutes of processor time, and into a folder of its own, since it would replace the program that other tests run meanwhile.
     let path = std::env::join_paths(
         std::iter::once(tools.clone()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );

@@ -138,11 +138,11 @@ fn precompile_error(log: &str, name: &str) -> Option<String> {
     }
     // What was said about the package before this one is behind a line of the same kind.
     let own = before.rsplit_once("[jlsys: ").map_or(before, |(_, own)| own);
-    let ended = || own.lines().find_map(process::signal_in_line);
-    own.lines()
-        .rev()
-        .find_map(process::error_in_line)
-        .or_else(|| Some(format!("precompiling it ended with {}", ended()?)))
+    let error = own.lines().rev().find_map(process::error_in_line);
+    error.or_else(|| {
+        let signal = own.lines().find_map(process::signal_in_line)?;
+        Some(format!("precompiling it ended with {signal}"))
+    })
 }
 
 #[cfg(test)]
