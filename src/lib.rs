@@ -24,6 +24,7 @@ pub mod progress;
 pub mod remote;
 pub mod report;
 pub mod startup;
+pub mod state;
 pub mod sysimage;
 mod toml_error;
 pub mod trace;

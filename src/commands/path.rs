@@ -1,10 +1,10 @@
 //! `jlsys path`: where the image is.
 
-use super::status::State;
 use crate::cli::PathArgs;
 use crate::error::{Error, Exit};
 use crate::prepare::Prepared;
 use crate::startup;
+use crate::state::State;
 
 pub(super) fn execute(args: &PathArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.request())?;

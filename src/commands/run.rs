@@ -6,7 +6,6 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::status::State;
 use crate::cache::Entry;
 use crate::cli::RunArgs;
 use crate::error::{Error, Exit};
@@ -14,6 +13,7 @@ use crate::julia::{Wish, discover};
 use crate::prepare::{Prepared, Request};
 use crate::process::{self, Command};
 use crate::startup;
+use crate::state::State;
 use crate::sysimage::{self, HostCpu};
 
 pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {

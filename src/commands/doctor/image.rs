@@ -1,8 +1,8 @@
 //! The project's image.
 
-use super::super::status::State;
 use super::check::Check;
 use crate::prepare::Prepared;
+use crate::state::State;
 
 pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {
     let state = State::of(prepared);
