@@ -274,7 +274,7 @@ impl PostbuildArgs {
 impl WorkArgs {
     /// Which project is meant, and with which flags.
     pub fn request(&self) -> Request {
-        self.target.request(self.plan.overrides(), false)
+        Request { may_ask: true, ..self.target.request(self.plan.overrides(), false) }
     }
 
     /// How much is said.
@@ -293,7 +293,7 @@ impl StatusArgs {
 impl DoctorArgs {
     /// Which project is meant, and with which flags.
     pub fn request(&self) -> Request {
-        self.target.request(self.plan.overrides(), true)
+        Request { may_ask: true, ..self.target.request(self.plan.overrides(), true) }
     }
 }
 
@@ -313,7 +313,8 @@ impl RunArgs {
 
 impl TargetArgs {
     fn request(&self, overrides: Overrides, as_last_built: bool) -> Request {
-        Request { project: self.project.clone(), julia: self.julia.clone(), overrides, as_last_built }
+        let (project, julia) = (self.project.clone(), self.julia.clone());
+        Request { project, julia, overrides, as_last_built, may_ask: false }
     }
 }
 

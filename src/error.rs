@@ -15,7 +15,7 @@ use crate::key::SourcesError;
 use crate::plan::PlanError;
 use crate::process::ProcessError;
 use crate::remote::RemoteError;
-use crate::sysimage::LinkError;
+use crate::sysimage::{LinkError, NoTarget};
 use crate::workload::LoadError;
 
 /// Why a command ends without having done its work. Every message is one line.
@@ -49,6 +49,9 @@ pub enum Error {
     /// A remote cannot be used.
     #[error(transparent)]
     Remote(#[from] RemoteError),
+    /// Julia has no code for the CPUs that the image is to be for.
+    #[error(transparent)]
+    NoTarget(#[from] NoTarget),
     /// There is nothing to link images with.
     #[error(transparent)]
     Link(#[from] LinkError),

@@ -13,7 +13,7 @@ use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
-use crate::sysimage::{LinkError, Linker};
+use crate::sysimage::{LinkError, Linker, Served};
 use crate::trace::{LoadedModule, Modules, Owner};
 use crate::workload::Capacity;
 
@@ -102,6 +102,9 @@ async fn build_or_wait(
 ) -> Result<Report, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
     prepared.cache.prepare()?;
+    if let Served::No(refusal) = prepared.ask_for_target().await {
+        return Err(refusal.into());
+    }
     let _lock = lock(&prepared.cache, &prepared.key, &budget, progress).await?;
     // Whoever had the lock may have built it.
     if let Some(report) = find(prepared, options, &budget) {
@@ -237,6 +240,7 @@ impl<'a> Build<'a> {
         let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
+        report.warnings.extend(prepared.target_warning());
         Ok(Self { prepared, options, budget, progress, staging, drivers, report, startup: None })
     }
 

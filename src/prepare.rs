@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::julia::{self, JuliaInstall, Version, Wish};
 use crate::key::{Key, KeyInputs};
 use crate::plan::Plan;
-use crate::sysimage::CpuTarget;
+use crate::process;
+use crate::sysimage::{self, CpuTarget, NoTarget, Served};
 
 /// What the user said about which project and which Julia.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,8 @@ pub struct Request {
     pub overrides: Overrides,
     /// Whether flags that a build was made with go on to count: they do for every command but `build` itself.
     pub as_last_built: bool,
+    /// Whether Julia may be asked for which CPUs it generates code, where that matters and is not known: not where nothing is built.
+    pub may_ask: bool,
 }
 
 /// A project with its Julia, its plan and its key.
@@ -47,6 +50,8 @@ pub struct Prepared {
     pub last_built: Option<ProjectRecord>,
     /// What to keep with the project, so that other commands make the same plan.
     pub overrides: Overrides,
+    /// Why the image is for this machine's CPUs alone, where it is to be used on others and this Julia cannot do that.
+    pub gave_way: Option<NoTarget>,
 }
 
 impl Prepared {
@@ -78,9 +83,35 @@ impl Prepared {
             && overrides == Overrides::default()
         {
             overrides = record.overrides.clone();
+            // What the machine looks like where the image is built must not be asked again where it is used.
+            if overrides.found_cpu_target.is_some() {
+                return Self::with(cache, julia, environment, depots, last_built, overrides, None);
+            }
         }
-        // What the machine looks like where the image is built must not be asked again where it is used.
-        overrides.found_cpu_target.get_or_insert_with(CpuTarget::chosen_here);
+        let wished = overrides.found_cpu_target.take().unwrap_or_else(CpuTarget::chosen_here);
+        let mut gave_way = None;
+        if Settings::load(environment.project_dir(), &overrides)?.cpu_target.is_none() {
+            let served = match request.may_ask {
+                true => process::block_on(ask(&cache, &julia, &wished)).map_err(Error::Runtime)?,
+                false => cache.serves(&julia, &wished),
+            };
+            if let Served::No(reason) = served {
+                gave_way = Some(reason);
+            }
+            overrides.found_cpu_target = Some(if gave_way.is_some() { CpuTarget::Native } else { wished });
+        }
+        Self::with(cache, julia, environment, depots, last_built, overrides, gave_way)
+    }
+
+    fn with(
+        cache: Cache,
+        julia: JuliaInstall,
+        environment: Environment,
+        depots: Depots,
+        last_built: Option<ProjectRecord>,
+        overrides: Overrides,
+        gave_way: Option<NoTarget>,
+    ) -> Result<Self, Error> {
         let settings = Settings::load(environment.project_dir(), &overrides)?;
         let stdlib = &julia.facts.stdlib;
         let plan = Plan::new(&environment, &settings, julia.differences(), |package| {
@@ -88,14 +119,53 @@ impl Prepared {
         })?;
         let inputs = KeyInputs::collect(&environment, &julia, &plan, settings.workloads.time_limit)?;
         let key = inputs.key();
-        Ok(Self { cache, julia, environment, depots, settings, plan, inputs, key, last_built, overrides })
+        Ok(Self {
+            cache,
+            julia,
+            environment,
+            depots,
+            settings,
+            plan,
+            inputs,
+            key,
+            last_built,
+            overrides,
+            gave_way,
+        })
+    }
+
+    /// The same project as `run` would have it, without this command's flags: with what it was last built with.
+    pub fn as_last_built(&self) -> Option<Self> {
+        let record = self.cache.project(&self.environment.project_file)?;
+        let Self { cache, julia, environment, depots, .. } = self.clone();
+        let overrides = record.overrides.clone();
+        Self::with(cache, julia, environment, depots, Some(record), overrides, None).ok()
+    }
+
+    /// Whether this Julia generates code for the plan's CPUs, as far as that is known.
+    pub fn target_is_served(&self) -> Served {
+        self.cache.serves(&self.julia, &self.plan.cpu_target)
+    }
+
+    /// The same; asks Julia where it is not known.
+    pub async fn ask_for_target(&self) -> Served {
+        ask(&self.cache, &self.julia, &self.plan.cpu_target).await
+    }
+
+    /// Why images are for this machine's CPUs alone, in words.
+    pub fn target_warning(&self) -> Option<String> {
+        let wished = self.gave_way.as_ref()?.target();
+        Some(format!(
+            "built for CPUs like this machine's alone: this Julia's own image has no code for {wished} ones, so sessions on \
+             other CPUs start plain Julia"
+        ))
     }
 
     /// Whether other commands would make another plan if they did not know what was decided outside of `jlsys.toml`.
     pub fn overrides_matter(&self) -> bool {
+        let found = self.overrides.found_cpu_target.as_ref().map(|_| CpuTarget::chosen_here());
         self.last_built.as_ref().is_none_or(|record| record.overrides != self.overrides)
-            && self.overrides
-                != Overrides { found_cpu_target: Some(CpuTarget::chosen_here()), ..Overrides::default() }
+            && self.overrides != Overrides { found_cpu_target: found, ..Overrides::default() }
     }
 
     /// Whether the manifest was made by another Julia than this, in words.
@@ -108,6 +178,18 @@ impl Prepared {
                 self.environment.manifest_file.display()
             )
         })
+    }
+}
+
+/// Whether a Julia generates code for some CPUs; asks it, unless the cache knows.
+async fn ask(cache: &Cache, julia: &JuliaInstall, target: &CpuTarget) -> Served {
+    match cache.serves(julia, target) {
+        Served::Unknown => {
+            let served = sysimage::serves(julia, target).await;
+            cache.keep_serves(julia, target, &served);
+            served
+        }
+        known => known,
     }
 }
 
@@ -194,7 +276,7 @@ pub fn find_julia(option: Option<&str>, directory: &Path, cache: &Cache) -> Resu
     if let Some(julia) = cache.probed(&command) {
         return Ok(julia);
     }
-    let facts = crate::process::block_on(julia::probe(&command)).map_err(Error::Runtime)??;
+    let facts = process::block_on(julia::probe(&command)).map_err(Error::Runtime)??;
     let julia = JuliaInstall { command, facts };
     // Without it the next start asks again, which is slow and right.
     let _ = cache.keep_probe(&julia);

@@ -4,7 +4,7 @@ use crate::cache::{Entry, Unusable};
 use crate::key::differences;
 use crate::pipeline::count;
 use crate::prepare::Prepared;
-use crate::sysimage::HostCpu;
+use crate::sysimage::{HostCpu, NoTarget, Served};
 
 /// Whether there is an image for a project as it is now.
 pub enum State {
@@ -20,6 +20,8 @@ pub enum State {
     Damaged(String),
     /// There is one, and this CPU cannot run it.
     OtherCpu,
+    /// There can be none for the CPUs that it is to be for.
+    NoTarget(NoTarget),
 }
 
 impl State {
@@ -32,6 +34,9 @@ impl State {
             // The format is part of the key, so nobody's version of jlsys would have put it there.
             Err(other @ Unusable::OtherFormat(_)) => return Self::Damaged(other.to_string()),
             Err(Unusable::Missing) => {}
+        }
+        if let Served::No(refusal) = prepared.target_is_served() {
+            return Self::NoTarget(refusal);
         }
         if let Some(report) = prepared.cache.failure(&prepared.key) {
             let reason = report.warnings.first().cloned();
@@ -64,7 +69,7 @@ impl State {
             Self::Ready(_) => "ready",
             Self::Missing => "missing",
             Self::Stale(_) => "stale",
-            Self::Failed(_) | Self::Damaged(_) | Self::OtherCpu => "failed",
+            Self::Failed(_) | Self::Damaged(_) | Self::OtherCpu | Self::NoTarget(_) => "failed",
         }
     }
 
@@ -98,6 +103,7 @@ impl State {
                 prepared.inputs.cpu_target
             ),
             Self::Damaged(what) => format!("{what}; `jlsys build` builds it again"),
+            Self::NoTarget(refusal) => refusal.to_string(),
         }
     }
 }

@@ -54,7 +54,7 @@ fn a_sound_project_can_be_built() {
 }
 
 #[test]
-fn julia_is_started_once_at_most() {
+fn julia_is_asked_once() {
     let project = sound();
     let (shim, log) = (project.outside("julia"), project.outside("starts"));
     let text =
@@ -64,8 +64,11 @@ fn julia_is_started_once_at_most() {
     let project = project.env("JULIA", shim);
     let starts = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();
     project.jlsys(&["doctor"]).expect_status(0);
+    // What it is, and in a container whether it has code for other CPUs.
+    let asked = starts();
+    assert!((1..=2).contains(&asked), "{asked}");
     project.jlsys(&["doctor"]).expect_status(0);
-    assert_eq!(starts(), 1);
+    assert_eq!(starts(), asked);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::listing::Damaged;
 use super::mapped::MappedFiles;
 use super::trust::Trust;
-use super::{Cache, CacheError, Entry, ListedEntry, measured, read_json, usage};
+use super::{Cache, CacheError, Entry, ListedEntry, measured, read_json, targets, usage};
 use crate::key::Key;
 
 /// What the cache may hold. Without any limit it may hold everything.
@@ -151,7 +151,8 @@ impl Cache {
         if let Some(max_age) = max_age {
             self.bound_traces(max_age, u64::MAX);
         }
-        let records = ["projects", "probes", measured::FOLDER].map(|name| children(&self.folder(name)));
+        let records = ["projects", "probes", targets::FOLDER, measured::FOLDER];
+        let records = records.map(|name| children(&self.folder(name)));
         for record in records.into_iter().flatten() {
             // One that cannot be read is from another version, or is nothing of jlsys's.
             if read_json::<Subject>(&record).is_ok_and(|subject| !subject.path.exists()) {
@@ -171,7 +172,7 @@ impl Cache {
     }
 }
 
-/// What a record in `projects/`, `probes/` or `measured/` is about.
+/// What a record in `projects/`, `probes/`, `targets/` or `measured/` is about.
 #[derive(Deserialize)]
 struct Subject {
     #[serde(alias = "project_file", alias = "command")]

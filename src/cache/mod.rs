@@ -8,6 +8,7 @@
 //! projects/       which entry a project used last, and with which flags
 //! measured/       what `jlsys trace` last measured of a project
 //! probes/         what each Julia said of itself
+//! targets/        for which CPUs each Julia can generate code
 //! startup/        links to the startup packages of entries and of builds under way
 //! locks/          one file a key: who builds it
 //! tmp/            builds under way, each with a lock file that its builder holds; what came so far of a pull
@@ -32,6 +33,7 @@ mod probes;
 mod project;
 mod staging;
 mod startup;
+mod targets;
 mod tidy;
 mod traces;
 mod trust;

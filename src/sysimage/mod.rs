@@ -3,12 +3,14 @@
 mod cpu;
 mod link;
 mod object;
+mod served;
 mod verify;
 
 pub use cpu::{CpuTarget, HostCpu};
 pub use link::{LinkError, Linker};
-pub use object::{NoTarget, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage};
+pub use object::{ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage};
 pub(crate) use object::{code_generation, memory_for, said, stalled};
+pub use served::{NoTarget, Served, serves};
 pub use verify::{StartsWith, VerifyError, starts, verify};
 
 /// The file name of an image: what Julia's own is called, with the platform's ending.

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::CpuTarget;
-use super::cpu::says_no_target_fits;
+use super::NoTarget;
 use crate::julia::{Driver, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError, Running};
@@ -94,25 +93,6 @@ pub enum ObjectError {
         /// Its output.
         log: PathBuf,
     },
-}
-
-/// Code for other CPUs than those that Julia's own image is for: a process that generates it does not even start.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "this Julia's own image has no code for {target} CPUs, so that nothing can be built for them with it: \
-     set `cpu-target` to \"native\""
-)]
-pub struct NoTarget {
-    /// The CPUs.
-    pub target: CpuTarget,
-}
-
-impl NoTarget {
-    /// Whether this is what the log of a process for these CPUs tells: a Julia that was built on and for one machine has only that
-    /// machine's code.
-    pub fn in_log(log: &Path, target: &CpuTarget) -> Option<Self> {
-        says_no_target_fits(log).then(|| Self { target: target.clone() })
-    }
 }
 
 /// Julia's own words, as a part of a sentence.

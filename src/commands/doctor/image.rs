@@ -16,7 +16,7 @@ pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {
         State::Missing | State::Stale(_) => {
             Check::note("image", format!("{name}: {}", state.reason(prepared)))
         }
-        State::Failed(_) | State::Damaged(_) | State::OtherCpu => {
+        State::Failed(_) | State::Damaged(_) | State::OtherCpu | State::NoTarget(_) => {
             Check::warn("image", format!("{name}: {}", state.reason(prepared)))
         }
     }];

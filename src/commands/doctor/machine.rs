@@ -4,8 +4,9 @@ use indicatif::HumanBytes;
 
 use super::check::Check;
 use crate::prepare::Prepared;
+use crate::process;
 use crate::report::Report;
-use crate::sysimage::HostCpu;
+use crate::sysimage::{CpuTarget, HostCpu, NoTarget, Served};
 use crate::workload::Capacity;
 
 pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {
@@ -90,9 +91,30 @@ fn disk(free: u64, needed: &Needed) -> Check {
 fn cpu(prepared: &Prepared) -> Check {
     let target = &prepared.plan.cpu_target;
     let here = HostCpu::detect();
+    if let Ok(Served::No(refusal)) = process::block_on(prepared.ask_for_target()) {
+        return Check::fail("cpu", refusal.to_string());
+    }
     let what = match prepared.inputs.host_cpu {
         Some(_) => format!("images are for CPUs like this one ({here}; target {target})"),
         None => format!("images are for more CPUs than this one (target {target})"),
     };
-    Check::ok("cpu", what)
+    match gave_way(prepared) {
+        None => Check::ok("cpu", what),
+        Some(refusal) => Check::warn(
+            "cpu",
+            format!("{what}; not {}: this Julia's own image has no code for them", refusal.target()),
+        )
+        .advise("sessions on other CPUs start plain Julia; with an official Julia images can be for all"),
+    }
+}
+
+/// Why images are for this machine's CPUs alone, where nobody asked for that.
+fn gave_way(prepared: &Prepared) -> Option<NoTarget> {
+    let remembered = || match prepared.cache.serves(&prepared.julia, &CpuTarget::chosen_here()) {
+        Served::No(refusal) if prepared.overrides.found_cpu_target == Some(CpuTarget::Native) => {
+            Some(refusal)
+        }
+        _ => None,
+    };
+    prepared.gave_way.clone().or_else(remembered)
 }

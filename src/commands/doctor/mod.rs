@@ -1,6 +1,6 @@
 //! `jlsys doctor`: what is there, what is missing, what to do, and whether an image is worth it.
 //!
-//! Nothing is built, and nothing runs but a Julia that was never asked what it is.
+//! Nothing is built, and nothing runs but a Julia that was never asked what it is, or for which CPUs it generates code.
 
 mod cache;
 mod check;
