@@ -286,7 +286,7 @@ impl WorkArgs {
 impl StatusArgs {
     /// Which project is meant, and with which flags.
     pub fn request(&self) -> Request {
-        self.target.request(self.plan.overrides(), true)
+        self.target.session(self.plan.overrides())
     }
 }
 
@@ -300,21 +300,33 @@ impl DoctorArgs {
 impl PathArgs {
     /// Which project is meant.
     pub fn request(&self) -> Request {
-        self.target.request(Overrides::default(), true)
+        self.target.session(Overrides::default())
     }
 }
 
 impl RunArgs {
     /// Which project is meant. What Julia's own arguments say about the project is left to the caller.
     pub fn request(&self) -> Request {
-        self.target.request(Overrides::default(), true)
+        self.target.session(Overrides::default())
     }
 }
 
 impl TargetArgs {
+    /// For commands that are about what sessions have.
+    fn session(&self, overrides: Overrides) -> Request {
+        Request { falls_back: true, ..self.request(overrides, true) }
+    }
+
     fn request(&self, overrides: Overrides, as_last_built: bool) -> Request {
-        let (project, julia) = (self.project.clone(), self.julia.clone());
-        Request { project, julia, overrides, as_last_built, may_ask: false }
+        Request {
+            project: self.project.clone(),
+            julia_project: None,
+            julia: self.julia.clone(),
+            overrides,
+            falls_back: false,
+            as_last_built,
+            may_ask: false,
+        }
     }
 }
 

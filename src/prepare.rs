@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, CacheVariables, ProjectRecord};
 use crate::config::{Overrides, Settings};
-use crate::environment::{COMPANIONS, DepotSettings, Depots, Environment, Search};
+use crate::environment::{COMPANIONS, DepotSettings, Depots, Environment, EnvironmentError, Search};
 use crate::error::Error;
 use crate::julia::{self, JuliaInstall, Version, Wish};
 use crate::key::{Key, KeyInputs};
@@ -17,10 +17,15 @@ use crate::sysimage::{self, CpuTarget, NoTarget, Served};
 pub struct Request {
     /// `--project`.
     pub project: Option<String>,
+    /// `--project` among Julia's own arguments, in the place of `JULIA_PROJECT`.
+    pub julia_project: Option<String>,
     /// `--julia`.
     pub julia: Option<String>,
     /// What flags decide.
     pub overrides: Overrides,
+    /// Whether the default environment will do where there is no project around the working folder. What takes minutes is
+    /// done for it only when it is named.
+    pub falls_back: bool,
     /// Whether flags that a build was made with go on to count: they do for every command but `build` itself.
     pub as_last_built: bool,
     /// Whether Julia may be asked for which CPUs it generates code, where that matters and is not known: not where nothing is built.
@@ -58,19 +63,25 @@ impl Prepared {
     /// Reads everything that decides the image. Starts Julia only when this Julia was not asked before.
     pub fn new(request: &Request) -> Result<Self, Error> {
         let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
-        let surroundings = Surroundings::read(&directory);
-        let cache = surroundings.cache()?;
+        let cache = Surroundings::read(&directory).cache()?;
         let julia = find_julia(request.julia.as_deref(), &directory, &cache)?;
+        Self::with_julia(request, julia, cache, &directory)
+    }
+
+    /// The same when it is known already which Julia it is, and where the cache.
+    pub fn with_julia(
+        request: &Request,
+        julia: JuliaInstall,
+        cache: Cache,
+        directory: &Path,
+    ) -> Result<Self, Error> {
+        let surroundings = Surroundings::read(directory);
         let depots = surroundings.depots(&julia.facts.bundled_depots, &julia.facts.version);
-        let files = Search {
-            project: request.project.as_deref(),
-            julia_project: surroundings.julia_project.as_deref(),
-            cwd: &directory,
-            home: surroundings.home.as_deref(),
-            depots: &depots,
-            julia: &julia.facts.version,
+        let files = surroundings.search(request, &depots, &julia.facts.version).run()?;
+        if files.is_last_resort && !request.falls_back {
+            let series = julia.facts.version.major_minor();
+            return Err(EnvironmentError::NoProjectAround { place: directory.to_owned(), series }.into());
         }
-        .run()?;
         let mut environment = Environment::load(&files)?;
         if let Some(default) = &files.default_project {
             take_companions(&mut environment, default, &surroundings, &depots, &julia);
@@ -227,6 +238,17 @@ impl<'a> Surroundings<'a> {
         })
     }
 
+    fn search<'s>(&'s self, request: &'s Request, depots: &'s Depots, julia: &'s Version) -> Search<'s> {
+        Search {
+            project: request.project.as_deref(),
+            julia_project: request.julia_project.as_deref().or(self.julia_project.as_deref()),
+            cwd: self.directory,
+            home: self.home.as_deref(),
+            depots,
+            julia,
+        }
+    }
+
     fn cache(&self) -> Result<Cache, Error> {
         // The first depot is the same whatever the Julia: its own depots come last.
         let depots = self.depots(&[], &Version::new(1, 12, 0));
@@ -236,6 +258,15 @@ impl<'a> Surroundings<'a> {
         };
         Ok(Cache::locate(variables, depots.paths().first().map(PathBuf::as_path))?)
     }
+}
+
+/// The project's file alone, whatever state the project is in; `None` where it is the default environment's for want of
+/// another, which Julia finds by itself.
+pub fn project_file(request: &Request, julia: &JuliaInstall, directory: &Path) -> Option<PathBuf> {
+    let surroundings = Surroundings::read(directory);
+    let depots = surroundings.depots(&julia.facts.bundled_depots, &julia.facts.version);
+    let found = surroundings.search(request, &depots, &julia.facts.version).project_file();
+    found.ok().and_then(|(file, is_last_resort)| (!is_last_resort).then_some(file))
 }
 
 /// Takes along what notebooks need of the default environment. That one may be in any state: then nothing is taken.

@@ -7,7 +7,7 @@ mod support;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use support::{Project, julia, package};
+use support::{Project, julia, package, says};
 
 /// Nothing but what a probe leaves: no builds, no entries.
 fn expect_nothing_left(project: &Project) {
@@ -27,6 +27,23 @@ fn there_is_no_project() {
     let project = Project::new();
     project.jlsys(&["build"]).expect_refusal(&["no Project.toml", "--project"]);
     project.jlsys(&["build", "--project", "/no/such"]).expect_refusal(&["/no/such"]);
+    expect_nothing_left(&project);
+}
+
+#[test]
+fn the_default_environment_is_built_only_when_it_is_named() {
+    let project = Project::new();
+    let name = says("print(\"v\", VERSION.major, '.', VERSION.minor)");
+    let default = project.depot().join("environments").join(&name);
+    std::fs::create_dir_all(&default).unwrap();
+    std::fs::write(default.join("Project.toml"), "").unwrap();
+    let option = format!("--project=@{name}");
+    for command in ["build", "trace"] {
+        project.jlsys(&[command]).expect_refusal(&["no Project.toml here or above", &option]);
+        project.jlsys(&[command, &option]).expect_refusal(&[&name, "no manifest"]);
+    }
+    let ran = project.jlsys(&["doctor"]).expect_status(1);
+    ran.expect_stdout("no Project.toml here or above");
     expect_nothing_left(&project);
 }
 

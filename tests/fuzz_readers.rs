@@ -207,6 +207,7 @@ proptest! {
         };
         write("LocalPreferences.toml", &local);
         let files = ProjectFiles {
+            is_last_resort: false,
             project_file: write("Project.toml", &project),
             manifest_file: Some(write("Manifest.toml", &manifest)),
             workspace: Vec::new(),

@@ -64,6 +64,18 @@ pub enum EnvironmentError {
         place: PathBuf,
     },
 
+    /// Nobody named a project, and there is none around the working folder.
+    #[error(
+        "{}: there is no Project.toml here or above: go to a project's folder, or name one with --project (`--project=@v{series}` is the default environment)",
+        Path(place)
+    )]
+    NoProjectAround {
+        /// The working folder.
+        place: PathBuf,
+        /// The first two numbers of Julia's version.
+        series: String,
+    },
+
     /// A file was given as the project that Julia would not read as one.
     #[error(
         "{}: Julia reads a project only from a file named Project.toml or JuliaProject.toml: give such a file, or its folder",

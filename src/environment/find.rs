@@ -15,15 +15,19 @@ use super::{Depots, Project, paths, workspace};
 /// `Base.project_names`.
 const PROJECT_NAMES: [&str; 2] = ["JuliaProject.toml", "Project.toml"];
 
+/// The first version that knows environments by their names in `--project` and `JULIA_PROJECT`; before, `@name` is a folder
+/// (`init_active_project` and, in 1.5, `init_load_path`).
+const NAMED_PROJECTS: Version = Version::new(1, 7, 0);
+
 /// The first version to look for `Manifest-vX.Y.toml`: a feature of 1.11, brought back to 1.10.
 const VERSIONED_MANIFESTS: Version = Version::new(1, 10, 8);
 
 /// Where to look for a project.
 #[derive(Debug, Clone, Copy)]
 pub struct Search<'a> {
-    /// The value of `--project`: a folder, a file, `@.`, `@v#.#` or `@name`.
+    /// The value of jlsys's `--project`: a folder, a file, `@.`, `@v#.#` or `@name`. Empty, it is the default environment.
     pub project: Option<&'a str>,
-    /// The value of `JULIA_PROJECT`, which means the same.
+    /// What Julia itself is told, by its own `--project` or by `JULIA_PROJECT`: the same, as far as this version knows it.
     pub julia_project: Option<&'a str>,
     /// The working folder.
     pub cwd: &'a Path,
@@ -48,6 +52,8 @@ pub struct ProjectFiles {
     /// The project file of the default environment (`@v#.#`), if it is another one that exists: it is next in the
     /// load path.
     pub default_project: Option<PathBuf>,
+    /// Whether the project is the default environment, and only because there is none around the working folder.
+    pub is_last_resort: bool,
 }
 
 impl Search<'_> {
@@ -57,7 +63,7 @@ impl Search<'_> {
     ///
     /// There is no project, or a project file that says where its manifest is cannot be read.
     pub fn run(&self) -> Result<ProjectFiles, EnvironmentError> {
-        let project_file = self.project_file()?;
+        let (project_file, is_last_resort) = self.project_file()?;
         let workspace = workspace::above(&project_file, self.home, self.julia)?;
         let root = workspace.last().unwrap_or(&project_file);
         Ok(ProjectFiles {
@@ -65,19 +71,35 @@ impl Search<'_> {
             default_project: self.default_project().filter(|default| *default != project_file),
             workspace,
             project_file,
+            is_last_resort,
         })
     }
 
-    fn project_file(&self) -> Result<PathBuf, EnvironmentError> {
-        match self.project.or(self.julia_project) {
-            // An empty value is as good as none: Julia uses `JULIA_PROJECT=` to say so.
-            None | Some("" | "@" | "@.") => self
-                .upward()
-                .or_else(|| self.default_project())
-                .ok_or_else(|| EnvironmentError::NoProject { place: self.cwd.to_owned() }),
-            Some(name) if name.starts_with('@') => self.named(name),
-            Some(path) => self.at(path),
-        }
+    /// The project file, and whether it is that of the default environment for want of another.
+    ///
+    /// # Errors
+    ///
+    /// There is no project.
+    pub fn project_file(&self) -> Result<(PathBuf, bool), EnvironmentError> {
+        let knows_names = self.project.is_some() || *self.julia >= NAMED_PROJECTS;
+        let found = match self.project.or(self.julia_project) {
+            None | Some("@.") => match self.upward() {
+                Some(file) => file,
+                None => return self.last_resort().map(|file| (file, true)),
+            },
+            Some("") => self.named("@v#.#")?,
+            Some("@") if knows_names => self.named("@v#.#")?,
+            Some(name) if knows_names && name.starts_with('@') => self.named(name)?,
+            Some(path) => self.at(path)?,
+        };
+        Ok((found, false))
+    }
+
+    fn last_resort(&self) -> Result<PathBuf, EnvironmentError> {
+        self.default_project().ok_or_else(|| EnvironmentError::NoProjectAround {
+            place: self.cwd.to_owned(),
+            series: self.julia.major_minor().to_string(),
+        })
     }
 
     /// `Base.current_project`: in the working folder or above it, but not above the home folder.

@@ -1,5 +1,6 @@
 //! The Julia in use: where it is, what it is, and what differs between its versions.
 
+mod arguments;
 mod differences;
 mod discover;
 mod drivers;
@@ -9,6 +10,7 @@ mod probe;
 mod results;
 pub mod version;
 
+pub use arguments::{HandsOff, JuliaArguments};
 pub use differences::{Differences, Standing};
 pub use discover::{DiscoverError, Wish, discover, whence};
 pub use drivers::Driver;

@@ -89,14 +89,17 @@ fn without_a_word_the_project_above_then_the_default_one() {
     };
     let own = files.path("home/p/Project.toml");
     let default = files.path("depot2/environments/v1.9/Project.toml");
-    for project in [None, Some(""), Some("@.")] {
+    for project in [None, Some("@.")] {
         assert_eq!(from("home/p/sub/deep", project, None), own);
         // The project above the home folder is not for what is in it.
         assert_eq!(from("home/other", project, None), default);
     }
     assert_eq!(from("home/p", Some("@v#.#"), None), default);
     assert_eq!(from("home/p", None, Some("@v1.9")), default);
-    assert_eq!(from("home/p", None, Some("")), own);
+    for variable in ["", "@"] {
+        assert_eq!(from("home/p", None, Some(variable)), default, "as Julia takes it");
+        assert_eq!(from("home/p", Some(variable), None), default);
+    }
     assert_eq!(from("home/other", None, Some("../p")), own);
     assert_eq!(from("home/other", Some("@."), Some("../p")), default, "--project wins");
 }
@@ -175,13 +178,17 @@ fn no_project_is_said_with_the_place() {
         ("code", "DIR/code"),
         ("nowhere", "DIR/nowhere"),
         ("@mine", "DIR/depot/environments/mine"),
-        ("@.", "DIR"),
+        ("", "DIR/depot/environments/v1.12"),
     ] {
         assert_eq!(
             refusal(&files, project),
             format!("{place}: there is no Project.toml here: name a Julia project's folder with --project")
         );
     }
+    assert_eq!(
+        refusal(&files, "@."),
+        "DIR: there is no Project.toml here or above: go to a project's folder, or name one with --project (`--project=@v1.12` is the default environment)"
+    );
     assert_eq!(
         refusal(&files, "code/Manifest.toml"),
         "DIR/code/Manifest.toml: Julia reads a project only from a file named Project.toml or JuliaProject.toml: give such a file, or its folder"

@@ -223,7 +223,9 @@ impl Project {
     }
 
     pub fn file(self, name: &str, content: &str) -> Self {
-        std::fs::write(self.path(name), content).unwrap();
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
         self
     }
 
