@@ -172,6 +172,11 @@ impl KeyInputs {
         })
     }
 
+    /// The workloads that are the project's own files: its scripts and notebooks.
+    pub fn projects_own(&self) -> impl Iterator<Item = &KeyWorkload> {
+        self.workloads.iter().filter(|workload| matches!(workload.kind, Kind::Scripts | Kind::Notebooks))
+    }
+
     /// Whether nothing but notebooks is another than in `other`.
     pub fn differs_in_notebooks_alone(&self, other: &Self) -> bool {
         let without = |inputs: &Self| {

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, CacheVariables, ProjectRecord};
 use crate::config::{Overrides, Settings};
-use crate::environment::{COMPANIONS, DepotSettings, Depots, Environment, EnvironmentError, Search};
+use crate::environment::{COMPANIONS, DepotSettings, Depots, Environment, EnvironmentError, Package, Search};
 use crate::error::Error;
 use crate::julia::{self, JuliaInstall, Version, Wish};
-use crate::key::{Key, KeyInputs};
+use crate::key::{Key, KeyInputs, KeyWorkload};
 use crate::plan::Plan;
 use crate::process;
 use crate::sysimage::{self, CpuTarget, NoTarget, Served};
+use crate::workload::Kind;
 
 /// What the user said about which project and which Julia.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +97,8 @@ impl Prepared {
             overrides = record.overrides.clone();
             // What the machine looks like where the image is built must not be asked again where it is used.
             if overrides.found_cpu_target.is_some() {
-                return Self::with(cache, julia, environment, depots, last_built, overrides, None);
+                let known = Known { cache, julia, environment, depots, last_built };
+                return Self::with(known, overrides, None, request.falls_back);
             }
         }
         let wished = overrides.found_cpu_target.take().unwrap_or_else(CpuTarget::chosen_here);
@@ -111,24 +113,31 @@ impl Prepared {
             }
             overrides.found_cpu_target = Some(if gave_way.is_some() { CpuTarget::Native } else { wished });
         }
-        Self::with(cache, julia, environment, depots, last_built, overrides, gave_way)
+        let known = Known { cache, julia, environment, depots, last_built };
+        Self::with(known, overrides, gave_way, request.falls_back)
     }
 
     fn with(
-        cache: Cache,
-        julia: JuliaInstall,
-        environment: Environment,
-        depots: Depots,
-        last_built: Option<ProjectRecord>,
+        known: Known,
         overrides: Overrides,
         gave_way: Option<NoTarget>,
+        for_session: bool,
     ) -> Result<Self, Error> {
+        let Known { cache, julia, environment, depots, last_built } = known;
         let settings = Settings::load(environment.project_dir(), &overrides)?;
-        let stdlib = &julia.facts.stdlib;
-        let plan = Plan::new(&environment, &settings, julia.differences(), |package| {
-            depots.package_dir(package, stdlib)
-        })?;
-        let inputs = KeyInputs::collect(&environment, &julia, &plan, settings.workloads.time_limit)?;
+        let planned = |settings: &Settings| -> Result<(Plan, KeyInputs), Error> {
+            let folder = |package: &Package| depots.package_dir(package, &julia.facts.stdlib);
+            let plan = Plan::new(&environment, settings, julia.differences(), folder)?;
+            let inputs = KeyInputs::collect(&environment, &julia, &plan, settings.workloads.time_limit)?;
+            Ok((plan, inputs))
+        };
+        let shown = last_built.as_ref().filter(|_| for_session);
+        let shown = shown.and_then(|record| {
+            let entry = cache.entry(&record.key).ok()?;
+            as_shown(&entry.header.shown_by, &settings, planned)
+                .filter(|(_, inputs)| inputs.key() == record.key)
+        });
+        let (plan, inputs) = shown.map_or_else(|| planned(&settings), Ok)?;
         let key = inputs.key();
         Ok(Self {
             cache,
@@ -150,7 +159,8 @@ impl Prepared {
         let record = self.cache.project(&self.environment.project_file)?;
         let Self { cache, julia, environment, depots, .. } = self.clone();
         let overrides = record.overrides.clone();
-        Self::with(cache, julia, environment, depots, Some(record), overrides, None).ok()
+        let known = Known { cache, julia, environment, depots, last_built: Some(record) };
+        Self::with(known, overrides, None, true).ok()
     }
 
     /// Whether this Julia generates code for the plan's CPUs, as far as that is known.
@@ -192,6 +202,24 @@ impl Prepared {
     }
 }
 
+/// The plan for a session, made without a search for the project's scripts and notebooks: those that showed what to compile are
+/// known. There may be others by now; that makes what is in the image no less right.
+fn as_shown(
+    shown_by: &[KeyWorkload],
+    settings: &Settings,
+    planned: impl Fn(&Settings) -> Result<(Plan, KeyInputs), Error>,
+) -> Option<(Plan, KeyInputs)> {
+    let of_kind = |kind| shown_by.iter().filter(move |workload| workload.kind == kind);
+    let mut settings = settings.clone();
+    settings.workloads.kinds.retain(|kind| *kind != Kind::Notebooks);
+    let scripts = of_kind(Kind::Scripts).map(|script| script.name.clone().into());
+    settings.workloads.scripts.get_or_insert_with(|| scripts.collect());
+    let (plan, mut inputs) = planned(&settings).ok()?;
+    inputs.workloads.extend(of_kind(Kind::Notebooks).cloned());
+    inputs.workloads.sort();
+    Some((plan, inputs))
+}
+
 /// Whether a Julia generates code for some CPUs; asks it, unless the cache knows.
 async fn ask(cache: &Cache, julia: &JuliaInstall, target: &CpuTarget) -> Served {
     match cache.serves(julia, target) {
@@ -208,6 +236,15 @@ async fn ask(cache: &Cache, julia: &JuliaInstall, target: &CpuTarget) -> Served 
 pub fn locate_cache() -> Result<Cache, Error> {
     let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
     Surroundings::read(&directory).cache()
+}
+
+/// What is known before there is a plan.
+struct Known {
+    cache: Cache,
+    julia: JuliaInstall,
+    environment: Environment,
+    depots: Depots,
+    last_built: Option<ProjectRecord>,
 }
 
 /// The variables that decide where things are.

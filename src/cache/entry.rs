@@ -11,7 +11,7 @@ use super::contents::{self, Contents};
 use super::trust::Trust;
 use super::{FORMAT, REPORT, read_json, startup, usage};
 use crate::file::{Sha256Digest, Stamp};
-use crate::key::{Key, KeyInputs};
+use crate::key::{Key, KeyInputs, KeyWorkload};
 use crate::report::{Report, Tier};
 use crate::startup::TOUCHED_ENDING;
 use crate::sysimage::{HostCpu, IMAGE_NAME};
@@ -40,6 +40,9 @@ pub struct EntryHeader {
     pub julia: String,
     /// How many packages the image holds.
     pub packages: usize,
+    /// The project's own scripts and notebooks that showed what to compile: a start need not look for others.
+    #[serde(default)]
+    pub shown_by: Vec<KeyWorkload>,
     /// The size of all files of the entry but this one, in bytes.
     pub bytes: u64,
 }
@@ -251,6 +254,7 @@ impl Entry {
             project: report.project.clone(),
             julia: report.julia.version.clone(),
             packages: report.packages.included.len(),
+            shown_by: inputs.projects_own().cloned().collect(),
             bytes,
         };
         std::fs::write(folder.join(HEADER), serde_json::to_vec_pretty(&header)?)?;
