@@ -67,6 +67,8 @@ set_ans(@nospecialize(value)) =
     Core.eval(isdefined(Base.MainInclude, :ans) ? Base.MainInclude : Main, Expr(:(=), :ans, QuoteNode(value)))
 
 function run_cell(code, number)
+    # Whoever ends this process, because nothing happens any more, wants to know where.
+    println(stderr, "[jlsys: cell ", number, " begins]")
     try
         value = include_string(REPL.softscope, Main, code, "In[$number]")
         set_ans(value)

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::process::STALL_LIMIT;
 use crate::remote::RemoteSettings;
 use crate::sysimage::CpuTarget;
 use crate::toml_error::TomlError;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub julia_args: Vec<String>,
     /// How long a whole build may take; without end when absent. It is no part of the key.
     pub time_budget: Option<Duration>,
+    /// How long a process may do nothing before it is taken to be stuck. It is no part of the key either.
+    pub stall_limit: Duration,
     /// The workloads.
     pub workloads: WorkloadSettings,
     /// Where images are shared.
@@ -134,6 +137,7 @@ struct File {
     cpu_target: Option<CpuTarget>,
     julia_args: Vec<String>,
     time_budget: Option<SignedDuration>,
+    stall_limit: Option<SignedDuration>,
     workloads: WorkloadTable,
     remote: RemoteSettings,
     cache: CacheTable,
@@ -205,6 +209,7 @@ impl Settings {
             cpu_target: content.cpu_target,
             julia_args: content.julia_args,
             time_budget: positive("time-budget", content.time_budget)?,
+            stall_limit: positive("stall-limit", content.stall_limit)?.unwrap_or(STALL_LIMIT),
             workloads: WorkloadSettings {
                 kinds: content.workloads.kinds.unwrap_or_else(|| Kind::ALL.to_vec()),
                 scripts: content.workloads.scripts,

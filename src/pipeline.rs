@@ -10,6 +10,7 @@ use crate::julia::Driver;
 use crate::key::Key;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
+use crate::process::{self, Watch};
 use crate::progress::Progress;
 use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
@@ -46,6 +47,8 @@ pub struct BuildOptions {
     pub quick: bool,
     /// How long it may take; wins over the settings.
     pub time_budget: Option<Duration>,
+    /// How long a process may do nothing; wins over the settings.
+    pub stall_limit: Option<Duration>,
 }
 
 /// Builds the image of a project, or finds it.
@@ -53,6 +56,7 @@ pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progre
     if options.quick && !prepared.julia.differences().has_startup_package() {
         return Err(Error::NothingQuick(prepared.julia.facts.version.clone()));
     }
+    watch(prepared, options, progress);
     let budget = Budget::starting_now(options.time_budget.or(prepared.settings.time_budget));
     let mut report = match find(prepared, options, &budget) {
         Some(report) => report,
@@ -74,6 +78,16 @@ pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progre
         keep_within(prepared, progress);
     }
     Ok(report)
+}
+
+/// Has all processes watched as the user wants it.
+fn watch(prepared: &Prepared, options: BuildOptions, progress: &Progress) {
+    let progress = progress.clone();
+    process::watch(Watch {
+        stall_limit: options.stall_limit.unwrap_or(prepared.settings.stall_limit),
+        compiled: prepared.depots.paths().iter().map(|depot| depot.join("compiled")).collect(),
+        say: Box::new(move |text| progress.say(&format!("  {text}"))),
+    });
 }
 
 /// Applies the limit on the cache's size that the project's settings have.
@@ -149,6 +163,7 @@ pub async fn trace(
 ) -> Result<TraceReport, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
     prepared.cache.prepare()?;
+    watch(prepared, options, progress);
     let budget = Budget::starting_now(options.time_budget);
     let mut build = Build::new(prepared, options, budget, progress, prepared.cache.stage()?)?;
     let Traced { plan, statements, .. } = build.trace(Aims::default()).await?;
@@ -156,10 +171,11 @@ pub async fn trace(
     if let Some(output) = output {
         std::fs::copy(&statements.path, output).map_err(Error::file(output))?;
     }
-    let Report { project, julia, statements, mut workloads, phases, warnings, .. } = build.report;
+    let Report { project, julia, statements, mut workloads, phases, stuck, warnings, .. } = build.report;
     // The logs go with the folder.
     workloads.iter_mut().for_each(|workload| workload.log = None);
-    let report = TraceReport { schema: SCHEMA, project, julia, statements, workloads, phases, warnings };
+    let report =
+        TraceReport { schema: SCHEMA, project, julia, statements, workloads, phases, stuck, warnings };
     prepared.cache.keep_measured(&prepared.environment.project_file, &report);
     Ok(report)
 }

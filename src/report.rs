@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::julia::JuliaInstall;
 use crate::key::Key;
 use crate::plan::{LeftOut, Plan, PlannedPackage};
+use crate::process::Standstill;
 use crate::workload::{Kind, Outcome, Ran};
 
 /// The version of the JSON documents that commands print.
@@ -82,6 +83,9 @@ pub struct Report {
     pub workloads: Vec<WorkloadReport>,
     /// What took how long, in order.
     pub phases: Vec<PhaseReport>,
+    /// What came to a standstill, until it was ended; the time that it cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stuck: Vec<Standstill>,
     /// The peak memory of the largest process, in bytes.
     pub peak_memory_bytes: u64,
     /// The Julia it was built with.
@@ -122,6 +126,9 @@ pub struct TraceReport {
     pub workloads: Vec<WorkloadReport>,
     /// What took how long, in order.
     pub phases: Vec<PhaseReport>,
+    /// What came to a standstill, until it was ended; the time that it cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stuck: Vec<Standstill>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -262,6 +269,7 @@ impl Report {
             statements: StatementCounts::default(),
             workloads: Vec::new(),
             phases: Vec::new(),
+            stuck: Vec::new(),
             peak_memory_bytes: 0,
             julia: JuliaReport { version: julia.facts.version.to_string(), command: julia.command.clone() },
             image_bytes: 0,

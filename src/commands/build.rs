@@ -23,6 +23,7 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
         force: args.force,
         quick: args.quick,
         time_budget: args.time_budget.map(Duration::from_secs),
+        stall_limit: args.work.stall_limit.map(Duration::from_secs),
     };
     let build = pipeline::build(&prepared, options, &progress);
     let report =

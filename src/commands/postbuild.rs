@@ -82,6 +82,7 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         jobs: args.work.jobs.map(Into::into),
         retry: args.retry,
         time_budget: args.time_budget.map(Duration::from_secs),
+        stall_limit: args.work.stall_limit.map(Duration::from_secs),
         ..BuildOptions::default()
     };
     let build = pipeline::build(&prepared, options, progress);

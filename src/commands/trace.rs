@@ -1,6 +1,7 @@
 //! `jlsys trace`: run the workloads alone and show what they compile.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -19,7 +20,8 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     let profile = args.profile.as_deref().map(profile::Target::new).transpose()?;
     let progress = Progress::new(args.work.verbosity());
     let jobs = args.work.jobs.map(Into::into);
-    let options = BuildOptions { jobs, force: args.force, ..BuildOptions::default() };
+    let stall_limit = args.work.stall_limit.map(Duration::from_secs);
+    let options = BuildOptions { jobs, force: args.force, stall_limit, ..BuildOptions::default() };
     let trace = pipeline::trace(&prepared, options, args.output.as_deref(), &progress);
     let report =
         process::block_on_interruptible(trace).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::BuildOptions;
 use crate::cache::KeptTrace;
 use crate::key::{TraceInputs, TraceKeys};
 use crate::prepare::Prepared;
@@ -12,14 +13,16 @@ pub(super) struct Reuse<'a> {
     prepared: &'a Prepared,
     /// Whether everything is to run again.
     nothing: bool,
+    /// Whether what was stuck is to run again.
+    retry: bool,
     /// What each workload's trace depends on, as it is before anything runs: what is edited while it runs is not known to
     /// have taken part.
     inputs: BTreeMap<(Kind, String), Vec<TraceInputs>>,
 }
 
 impl<'a> Reuse<'a> {
-    /// Looks at what the workloads of a project depend on. With `nothing`, traces are kept and not taken.
-    pub(super) fn new(prepared: &'a Prepared, nothing: bool) -> Self {
+    /// Looks at what the workloads of a project depend on. With `force`, traces are kept and not taken.
+    pub(super) fn new(prepared: &'a Prepared, BuildOptions { force, retry, .. }: BuildOptions) -> Self {
         let Prepared { environment, julia, plan, inputs, .. } = prepared;
         let keys = TraceKeys::new(environment, julia, plan, inputs);
         let with_load = std::iter::once(&Workload::Load).chain(&plan.workloads);
@@ -28,7 +31,7 @@ impl<'a> Reuse<'a> {
             let inputs = scopes.into_iter().filter_map(|scope| keys.inputs(workload, scope));
             (name_of(workload), inputs.collect())
         });
-        Self { prepared, nothing, inputs: inputs.collect() }
+        Self { prepared, nothing: force, retry, inputs: inputs.collect() }
     }
 
     fn inputs(&self, workload: &Workload) -> &[TraceInputs] {
@@ -43,7 +46,11 @@ impl<'a> Reuse<'a> {
         let (trace, log) = runner.files(workload);
         // What had no more time than it would have now might show more.
         let limit = runner.time_limit.as_secs_f64();
-        let is_wanted = |kept: &KeptTrace| kept.outcome != Outcome::Timeout || kept.limit >= limit;
+        let is_wanted = |kept: &KeptTrace| match kept.outcome {
+            Outcome::Timeout => kept.limit >= limit,
+            Outcome::Stuck => !self.retry,
+            Outcome::Ok | Outcome::Failed | Outcome::Crashed => true,
+        };
         self.inputs(workload).iter().find_map(|inputs| {
             let kept = self.prepared.cache.take_trace(&inputs.key(), is_wanted, &trace, &log)?;
             Some(Ran {
@@ -59,6 +66,7 @@ impl<'a> Reuse<'a> {
                 peak_memory_bytes: kept.peak_memory_bytes,
                 cut_short: false,
                 ran_out_of_memory: false,
+                stuck: Vec::new(),
                 trace: trace.clone(),
                 log: log.clone(),
                 note: kept.note,
@@ -111,7 +119,8 @@ fn name_of(workload: &Workload) -> (Kind, String) {
 fn is_worth_keeping(ran: &Ran) -> bool {
     match ran.outcome {
         _ if ran.ran_out_of_memory => false,
-        Outcome::Ok | Outcome::Timeout => true,
+        // What was stuck costs the time in which nothing happens, until it is to be tried again.
+        Outcome::Ok | Outcome::Timeout | Outcome::Stuck => true,
         // Without a sandbox what failed may be that something is not installed, which no key knows.
         Outcome::Failed => ran.kind != Kind::Tests || ran.scope == Scope::Sandbox,
         Outcome::Crashed => false,

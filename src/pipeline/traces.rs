@@ -102,7 +102,7 @@ impl<'a> Build<'a> {
             turns: Semaphore::new(jobs),
             suites: Semaphore::new(if startup_first { jobs - 1 } else { jobs }),
         };
-        let reuse = Reuse::new(this.prepared, this.options.force);
+        let reuse = Reuse::new(this.prepared, this.options);
         let cleaning = RefCell::new(Cleaning::new(&this.prepared.plan.workloads, &path)?);
         let tracing = Tracing { runner, reuse, cleaning };
 
@@ -325,6 +325,7 @@ impl<'a> Build<'a> {
             if !ran.reused {
                 report.saw_memory(ran.peak_memory_bytes);
             }
+            report.stuck.extend(ran.stuck.iter().cloned());
             if ran.ran_out_of_memory {
                 let what = ran.kind.of(&ran.name);
                 let peak = HumanBytes(ran.peak_memory_bytes);
@@ -371,6 +372,7 @@ fn describe(ran: &Ran) -> String {
             ", ended by the time budget; what it compiled until then counts".to_owned()
         }
         Outcome::Timeout => ", ended at the time limit; what it compiled until then counts".to_owned(),
+        Outcome::Stuck => ", stuck, so it was ended; what it compiled until then counts".to_owned(),
         Outcome::Crashed => ", crashed; what it compiled until then counts".to_owned(),
     };
     let note = ran.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));

@@ -1,10 +1,12 @@
 //! A command's output, kept within bounds.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// How much of a command's output is kept, in bytes: enough for any honest test suite, while one that
 /// prints a gigabyte does not fill the disk.
@@ -54,30 +56,59 @@ pub(super) fn says_out_of_memory(log: &Path) -> bool {
     says(log, &words)
 }
 
-/// Copies `output` into a new file at `path` until its end, or until the limit; past that the output is
-/// still read, so that the command is not held up, and its size noted in the last line.
-pub(super) async fn copy(mut output: impl AsyncRead + Unpin, path: &Path) -> io::Result<()> {
-    let mut file = tokio::fs::File::from_std(File::create(path)?);
-    let mut buffer = vec![0; 64 << 10];
-    let (mut kept, mut left_out) = (0_u64, 0_u64);
-    // A full disk must not end the command, and that is what no longer reading its output would do.
-    let mut writable = true;
-    loop {
-        let count = output.read(&mut buffer).await?;
-        if count == 0 {
-            break;
-        }
-        if writable && kept < LOG_LIMIT {
-            writable = file.write_all(&buffer[..count]).await.is_ok();
-            kept += count as u64;
-        } else {
-            left_out += count as u64;
-        }
+/// The file that takes a command's output, within the limit, and the supervisor's own notes beside it.
+#[derive(Debug)]
+pub(super) struct Log {
+    file: Mutex<Option<File>>,
+    printed: AtomicU64,
+}
+
+impl Log {
+    /// A new file at `path`; where that cannot be made, nothing is kept.
+    pub fn new(path: &Path) -> Self {
+        Self { file: Mutex::new(File::create(path).ok()), printed: AtomicU64::new(0) }
     }
-    if left_out > 0 {
-        let note = format!("\n[jlsys: {left_out} more bytes of output are left out]\n");
-        let _ = file.write_all(note.as_bytes()).await;
+
+    /// How much the command has printed, in bytes, also of what is not kept.
+    pub fn printed(&self) -> u64 {
+        self.printed.load(Ordering::Relaxed)
     }
-    let _ = file.flush().await;
-    Ok(())
+
+    /// Adds a line of the supervisor's own.
+    pub fn note(&self, text: &str) {
+        self.write(format!("[jlsys: {text}]\n").as_bytes());
+    }
+
+    /// Copies `output` until its end, or until the limit; past that the output is still read, so that the command is not held
+    /// up, and its size noted in the last line.
+    pub async fn copy(&self, mut output: impl AsyncRead + Unpin) -> io::Result<()> {
+        let mut buffer = vec![0; 64 << 10];
+        let (mut kept, mut left_out) = (0_u64, 0_u64);
+        loop {
+            let count = output.read(&mut buffer).await?;
+            if count == 0 {
+                break;
+            }
+            self.printed.fetch_add(count as u64, Ordering::Relaxed);
+            if kept < LOG_LIMIT && self.write(&buffer[..count]) {
+                kept += count as u64;
+            } else {
+                left_out += count as u64;
+            }
+        }
+        if left_out > 0 {
+            self.write(format!("\n[jlsys: {left_out} more bytes of output are left out]\n").as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Whether that worked. A full disk must not end the command, and that is what no longer reading its output would do.
+    fn write(&self, bytes: &[u8]) -> bool {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = file.as_mut().is_some_and(|file| file.write_all(bytes).is_ok());
+        if !written {
+            *file = None;
+        }
+        written
+    }
 }

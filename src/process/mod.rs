@@ -7,14 +7,19 @@
 //! plain data ([`Finished`]).
 
 mod exec;
+mod family;
 mod log;
+mod pidfile;
 pub mod supervisor;
+mod watchdog;
+mod watching;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -35,12 +40,14 @@ pub struct Command {
     pub env: Vec<(OsString, Option<OsString>)>,
     /// The working folder; the caller's own when absent.
     pub directory: Option<PathBuf>,
+    /// A file that jlsys gives it: until that is there it may do nothing, and is not stuck.
+    pub waits_for: Option<PathBuf>,
 }
 
 impl Command {
     /// A command without arguments.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), directory: None }
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), directory: None, waits_for: None }
     }
 
     /// Appends one argument.
@@ -94,6 +101,12 @@ impl Command {
         self
     }
 
+    /// Lets it do nothing until this file is there.
+    pub fn waits_for(mut self, file: impl Into<PathBuf>) -> Self {
+        self.waits_for = Some(file.into());
+        self
+    }
+
     fn sets(&self, variable: &str) -> bool {
         self.env.iter().any(|(name, _)| name == variable)
     }
@@ -124,6 +137,11 @@ pub enum Ending {
     Killed(i32),
     /// Its time was up, so it was ended.
     TimedOut,
+    /// It, and all that it started, did nothing for so long, so it was ended.
+    Stuck {
+        /// How long, in seconds.
+        seconds: u64,
+    },
     /// jlsys was told to stop, so it was ended.
     Interrupted,
 }
@@ -135,7 +153,7 @@ impl Ending {
             // Nobody else sends a SIGKILL to a process of ours but the kernel, when memory is short (and an operator, who
             // also wants less).
             Self::Killed(signal) if signal == Signal::SIGKILL as i32 => true,
-            Self::Exited(0) | Self::TimedOut | Self::Interrupted => false,
+            Self::Exited(0) | Self::TimedOut | Self::Stuck { .. } | Self::Interrupted => false,
             // Where the address space is limited, an allocation that fails often ends Julia or LLVM without a word.
             Self::Killed(_) if address_space_is_limited() => true,
             Self::Exited(_) | Self::Killed(_) => log::says_out_of_memory(log),
@@ -163,13 +181,16 @@ impl std::fmt::Display for Ending {
                 Err(_) => write!(f, "was ended by signal {number}"),
             },
             Self::TimedOut => write!(f, "was ended when its time was up"),
+            Self::Stuck { seconds } => {
+                write!(f, "was ended since it was stuck (it did nothing for {seconds} s)")
+            }
             Self::Interrupted => write!(f, "was interrupted"),
         }
     }
 }
 
 /// What is known of a command after it ended.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Finished {
     /// How it ended.
     pub ending: Ending,
@@ -177,6 +198,69 @@ pub struct Finished {
     pub seconds: f64,
     /// The resident memory of the largest process in the command's family, in bytes.
     pub peak_memory_bytes: u64,
+    /// The packages whose precompiling in it was stuck, and ended. The command itself may have gone on without them.
+    pub stuck: Vec<StuckPackage>,
+}
+
+/// A package whose precompiling did nothing any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StuckPackage {
+    /// Its name.
+    pub name: String,
+    /// For how long nothing happened, in seconds.
+    pub seconds: f64,
+}
+
+impl std::fmt::Display for StuckPackage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "precompiling it was stuck and was ended (nothing happened for {:.0} s)", self.seconds)
+    }
+}
+
+/// Something that did nothing any more until it was ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standstill {
+    /// What it was, as the subject of a sentence.
+    pub what: String,
+    /// For how long nothing happened, in seconds.
+    pub seconds: f64,
+}
+
+impl Standstill {
+    /// One of so many seconds.
+    pub fn of(what: String, seconds: u64) -> Self {
+        Self { what, seconds: Duration::from_secs(seconds).as_secs_f64() }
+    }
+}
+
+impl From<&StuckPackage> for Standstill {
+    fn from(package: &StuckPackage) -> Self {
+        Self { what: format!("precompiling {}", package.name), seconds: package.seconds }
+    }
+}
+
+/// How processes are watched; see [`watch`].
+pub struct Watch {
+    /// How long the family of a command may do nothing before it is taken to be stuck.
+    pub stall_limit: Duration,
+    /// Folders with packages' caches, for whose pidfiles a Julia may wait.
+    pub compiled: Vec<PathBuf>,
+    /// Takes what is to be said while a command runs.
+    pub say: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// How long a command may do nothing when nobody says: longer than anything takes a nap, shorter than one waits for an answer.
+pub const STALL_LIMIT: Duration = Duration::from_secs(120);
+
+static WATCH: RwLock<Option<Watch>> = RwLock::new(None);
+
+/// Decides how all processes are watched that are started from now on.
+pub fn watch(watch: Watch) {
+    *WATCH.write().unwrap_or_else(PoisonError::into_inner) = Some(watch);
+}
+
+fn watched<T>(with: impl FnOnce(Option<&Watch>) -> T) -> T {
+    with(WATCH.read().unwrap_or_else(PoisonError::into_inner).as_ref())
 }
 
 /// A supervised command could not be started or followed.
@@ -225,9 +309,15 @@ pub async fn start(
     if let Some(folder) = temporary.as_ref().filter(|_| !command.sets("TMPDIR")) {
         supervised = supervised.env("TMPDIR", folder.path());
     }
+    let (stall_limit, compiled) = watched(|watch| match watch {
+        Some(watch) => (watch.stall_limit, watch.compiled.clone()),
+        None => (STALL_LIMIT, Vec::new()),
+    });
     let request = supervisor::Request {
         command: supervised,
         time_limit_seconds: time_limit.map(|limit| limit.as_secs_f64()),
+        stall_limit,
+        compiled,
         log: log.to_owned(),
     };
     let request = serde_json::to_vec(&request).map_err(|error| start_error(error.into()))?;
@@ -263,18 +353,26 @@ impl Running {
     /// Waits for its end.
     pub async fn finished(&mut self) -> Result<Finished, ProcessError> {
         let start_error = |source| ProcessError::Start { program: self.program.clone(), source };
-        let mut answer = Vec::new();
-        if let Some(mut stdout) = self.supervisor.0.stdout.take() {
-            use tokio::io::AsyncReadExt;
-            stdout.read_to_end(&mut answer).await.map_err(start_error)?;
+        let mut answer = None;
+        if let Some(stdout) = self.supervisor.0.stdout.take() {
+            use tokio::io::AsyncBufReadExt;
+            let mut lines = tokio::io::BufReader::new(stdout).lines();
+            while let Some(line) = lines.next_line().await.map_err(start_error)? {
+                match serde_json::from_str(&line) {
+                    Ok(supervisor::Answer::Notice(text)) => {
+                        watched(|watch| watch.into_iter().for_each(|watch| (watch.say)(&text)));
+                    }
+                    other => answer = other.ok(),
+                }
+            }
         }
         let status = self.supervisor.0.wait().await.map_err(start_error)?;
-        match serde_json::from_slice(&answer) {
-            Ok(supervisor::Answer::Finished(finished)) => Ok(finished),
-            Ok(supervisor::Answer::NotStarted { os_error, message }) => Err(start_error(
+        match answer {
+            Some(supervisor::Answer::Finished(finished)) => Ok(finished),
+            Some(supervisor::Answer::NotStarted { os_error, message }) => Err(start_error(
                 os_error.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error),
             )),
-            Err(_) => Err(ProcessError::Lost { program: self.program.clone(), status }),
+            _ => Err(ProcessError::Lost { program: self.program.clone(), status }),
         }
     }
 }

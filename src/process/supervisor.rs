@@ -1,26 +1,32 @@
 //! The process between jlsys and a command: it outlives both for as long as it takes to leave nothing behind.
 //!
-//! It is `jlsys` itself under a hidden command. It reads a [`Request`] from standard input, runs it, and writes one
-//! [`Answer`] to standard output. On Linux it is a *child subreaper* (prctl(2)): whatever the command starts and
+//! It is `jlsys` itself under a hidden command. It reads a [`Request`] from standard input, runs it, and writes
+//! [`Answer`]s to standard output, one a line; the last tells how it went. On Linux it is a *child subreaper* (prctl(2)): whatever the command starts and
 //! abandons becomes the supervisor's child, even when it left the process group, so all of it can be found and
 //! ended. When jlsys dies, by whatever means, the kernel sends the supervisor a SIGTERM (its parent-death
 //! signal), and when the supervisor dies, the command gets a SIGKILL.
+//!
+//! It also looks every few seconds whether the family still does anything (`watchdog.rs`). A Julia in it that precompiles a package
+//! and is stuck is ended alone, since the one that started it goes on with the others; else all of the family is.
 
-use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Command, Ending, Finished, ending_of, log};
+use super::family::descendants;
+use super::log::Log;
+use super::watching::Watching;
+use super::{Command, Ending, Finished, ending_of};
 
 /// The hidden command of `jlsys` that runs a supervisor.
 pub const COMMAND: &str = "__supervise";
@@ -35,6 +41,10 @@ pub struct Request {
     pub command: Command,
     /// How long it may run; without end when absent.
     pub time_limit_seconds: Option<f64>,
+    /// How long its family may do nothing.
+    pub stall_limit: Duration,
+    /// Folders with packages' caches, for whose pidfiles it may wait.
+    pub compiled: Vec<PathBuf>,
     /// The file that takes its output.
     pub log: PathBuf,
 }
@@ -43,6 +53,8 @@ pub struct Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
+    /// The command still runs; something to tell the user.
+    Notice(String),
     /// The command ran.
     Finished(Finished),
     /// It could not be started.
@@ -71,7 +83,16 @@ pub fn main() -> io::Result<()> {
         os_error: error.raw_os_error(),
         message: error.to_string(),
     });
-    io::stdout().write_all(&serde_json::to_vec(&answer)?)
+    say(&answer)
+}
+
+/// Sends an answer to jlsys.
+pub(super) fn say(answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    let mut stdout = io::stdout();
+    stdout.write_all(&line)?;
+    stdout.flush()
 }
 
 async fn supervise(request: &Request) -> io::Result<Answer> {
@@ -81,15 +102,19 @@ async fn supervise(request: &Request) -> io::Result<Answer> {
 
     let (output, output_end) = io::pipe()?;
     let mut command = request.command.to_std();
-    command.stdin(Stdio::null()).stdout(output_end.try_clone()?).stderr(output_end).process_group(0);
-    die_with_parent(&mut command);
+    command.stdin(Stdio::null()).stdout(output_end.try_clone()?).stderr(output_end);
+    set_apart(&mut command);
     let started = Instant::now();
     let mut child = tokio::process::Command::from(command).spawn()?;
     let group = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
 
     let output = tokio::net::unix::pipe::Receiver::from_owned_fd(output.into())?;
-    let log = request.log.clone();
-    let copying = tokio::spawn(async move { log::copy(output, &log).await });
+    let log = Arc::new(Log::new(&request.log));
+    let copying = tokio::spawn({
+        let log = Arc::clone(&log);
+        async move { log.copy(output).await }
+    });
+    let mut watching = Watching::new(request, &log)?;
 
     let time_up = async {
         match request.time_limit_seconds {
@@ -100,11 +125,16 @@ async fn supervise(request: &Request) -> io::Result<Answer> {
     let ending = tokio::select! {
         status = child.wait() => ending_of(status?),
         () = time_up => Ending::TimedOut,
+        ending = watching.until_stuck() => ending,
         _ = terminate.recv() => Ending::Interrupted,
         _ = interrupt.recv() => Ending::Interrupted,
         _ = hangup.recv() => Ending::Interrupted,
     };
     let seconds = started.elapsed().as_secs_f64();
+    if matches!(ending, Ending::Stuck { .. }) {
+        // Those that can say what they are doing exit with it.
+        let _ = tokio::time::timeout(GRACE_PERIOD, child.wait()).await;
+    }
     if matches!(ending, Ending::TimedOut | Ending::Interrupted) {
         // Asked first: Julia then runs its `atexit` hooks, which remove temporary folders.
         if let Some(group) = group {
@@ -121,20 +151,25 @@ async fn supervise(request: &Request) -> io::Result<Answer> {
     // Linux counts in KiB, macOS in bytes: getrusage(2) of each.
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
     let peak_memory_bytes = u64::try_from(usage.max_rss()).unwrap_or(0) * unit;
-    Ok(Answer::Finished(Finished { ending, seconds, peak_memory_bytes }))
+    Ok(Answer::Finished(Finished { ending, seconds, peak_memory_bytes, stuck: watching.into_stuck() }))
 }
 
-#[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut std::process::Command) {
-    let set = || nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from);
-    #[expect(unsafe_code, reason = "prctl(2) is a plain system call: safe between fork and exec")]
+/// Gives a command a session of its own, without a terminal: what would ask there for a password finds none, instead of waiting for an
+/// answer, stopped in the background. It leaves no core behind, and goes with this process.
+fn set_apart(command: &mut std::process::Command) {
+    let set = || {
+        nix::unistd::setsid()?;
+        let (_, hard) = getrlimit(Resource::RLIMIT_CORE)?;
+        setrlimit(Resource::RLIMIT_CORE, 0, hard)?;
+        #[cfg(target_os = "linux")]
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        Ok(())
+    };
+    #[expect(unsafe_code, reason = "these are plain system calls: safe between fork and exec")]
     unsafe {
         command.pre_exec(set);
     }
 }
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(_command: &mut std::process::Command) {}
 
 /// Ends everything that descends from this process, and waits until it is gone.
 fn end_family(group: Pid) {
@@ -154,19 +189,4 @@ fn end_family(group: Pid) {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// All descendants of a process, as proc(5)'s `children` files list them; empty where there is no `/proc`.
-fn descendants(root: Pid) -> BTreeSet<Pid> {
-    let mut found = BTreeSet::new();
-    let mut waiting = vec![root];
-    while let Some(pid) = waiting.pop() {
-        let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { continue };
-        for thread in threads.flatten() {
-            let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            let children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
-            waiting.extend(children.map(Pid::from_raw).filter(|&pid| found.insert(pid)));
-        }
-    }
-    found
 }

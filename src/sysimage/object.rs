@@ -150,7 +150,8 @@ impl<'a> ObjectProcess<'a> {
             .args([inputs.packages(), inputs.statements.clone(), inputs.all_given()])
             .args([inputs.loaded(), inputs.replayed()])
             .args(inputs.other_project_files.iter().copied())
-            .envs([allocator()]);
+            .envs([allocator()])
+            .waits_for(inputs.all_given());
         let started = Instant::now();
         let running = process::start(&command, inputs.time_limit, &inputs.log).await?;
         Ok(Self { inputs, running, started })

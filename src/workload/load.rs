@@ -8,7 +8,7 @@ use super::{Kind, Outcome, Ran, Runner, Scope, Workload, compiling};
 use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, PackageResults, write_packages};
 use crate::plan::Plan;
-use crate::process::{self, ProcessError};
+use crate::process::{self, Ending, ProcessError, Standstill};
 
 /// How often loading starts again after a package that ended the whole process. Each round leaves one package out; more
 /// than a few of that kind in one environment is a broken Julia rather than a broken package.
@@ -70,6 +70,7 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         peak_memory_bytes: 0,
         cut_short: false,
         ran_out_of_memory: false,
+        stuck: Vec::new(),
         trace: trace.clone(),
         log: log.clone(),
         note: None,
@@ -91,6 +92,7 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         let compiling = compiling::take(&trace);
         ran.compile_seconds = ran.compile_seconds.zip(compiling).map(|(before, now)| before + now);
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
+        ran.stuck.extend(finished.stuck.iter().map(Standstill::from));
         if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
             ran.cut_short = true;
             let (failed, failed_extensions) = by_kind(failed);
@@ -99,11 +101,16 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         failed.extend(results.failed.into_iter().map(|(module, error)| {
-            let own_words = name_of(plan, &module).and_then(|name| precompile_error(&text, name));
-            (module, own_words.unwrap_or(error))
+            let name = name_of(plan, &module);
+            let stuck = finished.stuck.iter().find(|package| Some(package.name.as_str()) == name);
+            let own_words = || name.and_then(|name| precompile_error(&text, name));
+            (module, stuck.map(ToString::to_string).or_else(own_words).unwrap_or(error))
         }));
         match results.unfinished {
             Some(module) if !finished.ending.is_success() => {
+                if let (Ending::Stuck { seconds }, Some(name)) = (finished.ending, name_of(plan, &module)) {
+                    ran.stuck.push(Standstill::of(format!("loading {name}"), seconds));
+                }
                 failed.insert(module, format!("Julia {} while loading it", finished.ending));
             }
             _ => break,

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::compiling;
 use super::{Kind, Notebook, Scope, Script, TestSuite, Workload};
 use crate::julia::{Driver, JuliaInstall};
-use crate::process::{self, Command, Ending, Finished, ProcessError};
+use crate::process::{self, Command, Ending, Finished, ProcessError, Standstill};
 
 /// In less than this Julia does not come to the code that is to be seen.
 const WORTH_STARTING: Duration = Duration::from_secs(1);
@@ -33,6 +33,8 @@ pub enum Outcome {
     Failed,
     /// It was ended when its time was up.
     Timeout,
+    /// It was ended when it did nothing any more.
+    Stuck,
     /// A signal ended it.
     Crashed,
 }
@@ -43,6 +45,7 @@ impl std::fmt::Display for Outcome {
             Self::Ok => "ok",
             Self::Failed => "failed",
             Self::Timeout => "ended at the time limit",
+            Self::Stuck => "ended when it was stuck",
             Self::Crashed => "crashed",
         })
     }
@@ -54,6 +57,7 @@ impl From<Ending> for Outcome {
             Ending::Exited(0) => Self::Ok,
             Ending::Exited(_) => Self::Failed,
             Ending::TimedOut => Self::Timeout,
+            Ending::Stuck { .. } => Self::Stuck,
             Ending::Killed(_) | Ending::Interrupted => Self::Crashed,
         }
     }
@@ -87,6 +91,8 @@ pub struct Ran {
     pub cut_short: bool,
     /// Whether want of memory ended it.
     pub ran_out_of_memory: bool,
+    /// What of it, or that it was as a whole, came to a standstill.
+    pub stuck: Vec<Standstill>,
     /// What it was seen to compile. It may be cut short, and the file may be missing when nothing was seen.
     pub trace: PathBuf,
     /// What it printed.
@@ -185,6 +191,7 @@ impl Runner<'_> {
             peak_memory_bytes: 0,
             cut_short: true,
             ran_out_of_memory: false,
+            stuck: Vec::new(),
             trace,
             log,
             note: None,
@@ -233,12 +240,22 @@ impl Runner<'_> {
             Ending::Exited(code) if code != 0 => signal_in(&log).map_or(finished.ending, Ending::Killed),
             ending => ending,
         };
-        let note = match workload {
-            Workload::Notebook(notebook) => notebook.note(),
-            _ => None,
+        let mut notes = match workload {
+            Workload::Notebook(notebook) => notebook.note().into_iter().collect(),
+            _ => Vec::new(),
         };
-        let Finished { seconds, peak_memory_bytes, .. } = finished;
+        let Finished { seconds, peak_memory_bytes, stuck: packages, .. } = finished;
         let outcome = Outcome::from(ending);
+        let mut stuck: Vec<Standstill> = packages.iter().map(Standstill::from).collect();
+        notes.extend(stuck.iter().map(|it| format!("{} was stuck and was ended", it.what)));
+        if let Ending::Stuck { seconds } = ending {
+            let cell = last_cell(&log).filter(|_| workload.kind() == Kind::Notebooks);
+            notes.extend(cell.map(|cell| format!("it was in cell {cell}")));
+            let what = workload.kind().of(&name);
+            let what = cell.map_or(what.clone(), |cell| format!("cell {cell} of {what}"));
+            stuck.push(Standstill::of(what, seconds));
+        }
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
         Ok(Ran {
             name,
             kind: workload.kind(),
@@ -252,6 +269,7 @@ impl Runner<'_> {
             peak_memory_bytes,
             cut_short: outcome == Outcome::Timeout && limit < self.time_limit,
             ran_out_of_memory: ending.is_for_want_of_memory(&log),
+            stuck,
             trace,
             log,
             note,
@@ -292,6 +310,7 @@ impl Runner<'_> {
             ending: second.ending,
             seconds: finished.seconds + second.seconds,
             peak_memory_bytes: finished.peak_memory_bytes.max(second.peak_memory_bytes),
+            stuck: finished.stuck.into_iter().chain(second.stuck).collect(),
         };
         Ok((Scope::Project, both))
     }
@@ -333,6 +352,15 @@ fn file_name(kind: Kind, name: &str) -> String {
     let safe: String =
         name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-') { c } else { '.' }).collect();
     format!("{kind}-{safe}")
+}
+
+/// The cell that a notebook's Julia came to last (`julia/notebook.jl`).
+fn last_cell(log: &Path) -> Option<u64> {
+    let text = std::fs::read(log).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    text.lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("[jlsys: cell ")?.strip_suffix(" begins]")?.parse().ok())
 }
 
 /// The signal that ended the tests. `Pkg.test` turns it into an error of its own; its words have been these since

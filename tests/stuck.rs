@@ -1,0 +1,206 @@
+//! What is stuck is named, ended and gone around; what is slow is not stuck. The time in which nothing may happen is seconds here.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::shim::Shim;
+use support::{Project, Ran, package};
+
+/// For ever, but for a timer that goes off ten times a second, as those of progress bars do.
+const FOR_EVER: &str = "timedwait(() -> false, 1e9)";
+
+/// A project on which only what is named here takes time.
+fn project(settings: &str) -> Project {
+    Project::new().settings(&format!("stall-limit = \"4s\"\n{settings}"))
+}
+
+fn workload<'a>(report: &'a Value, name: &str) -> &'a Value {
+    report["workloads"].as_array().unwrap().iter().find(|workload| workload["name"] == name).unwrap()
+}
+
+/// What came to a standstill, with the words for it.
+fn stuck(report: &Value) -> Vec<&str> {
+    let stuck = report["stuck"].as_array().map_or(&[][..], Vec::as_slice);
+    stuck.iter().map(|standstill| standstill["what"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_package_that_waits_while_it_is_precompiled_is_named_and_the_rest_is_built() {
+    let waits = format!("ccall(:jl_generating_output, Cint, ()) == 1 && {FOR_EVER}");
+    let project = project("[workloads]\ntime-limit = \"60s\"\nkinds = [\"load\", \"scripts\"]\n")
+        .stdlib("Random")
+        .package(package("Waits", &waits))
+        .package(package("OnTop", "using Waits").depends_on("Waits"))
+        .file("precompile.jl", "using Random\nshuffle(1:3)");
+    let shim = Shim::of(project, "", "cp \"$base\" \"$out\"");
+    let started = Instant::now();
+    let report = shim.build(&[], 0);
+    assert!(started.elapsed() < Duration::from_secs(180), "{report:#}");
+    assert_eq!(report["tier"], "reduced", "{report:#}");
+    assert!(stuck(&report).contains(&"precompiling Waits"), "{report:#}");
+    assert!(report["stuck"][0]["seconds"].as_f64().unwrap() >= 4.0, "{report:#}");
+    let reason = |name: &str| {
+        let dropped = report["packages"]["dropped"].as_array().unwrap();
+        dropped.iter().find(|package| package["name"] == name).unwrap()["reason"].to_string()
+    };
+    assert!(reason("Waits").contains("precompiling it was stuck and was ended"), "{}", reason("Waits"));
+    assert!(reason("OnTop").contains("Waits"), "{}", reason("OnTop"));
+    // What it was doing stands in the log: where Julia was, and what each process did.
+    let logs = PathBuf::from(report["image"].as_str().unwrap()).with_file_name("logs");
+    let logs =
+        std::fs::read_dir(logs).unwrap().flatten().map(|log| std::fs::read_to_string(log.path()).unwrap());
+    let logs = logs.collect::<Vec<_>>().join("\n");
+    assert!(logs.contains("Waits.jl:2") && logs.contains("[jlsys: precompiling Waits is stuck"), "{logs}");
+    shim.expect_nothing_left();
+}
+
+#[test]
+fn a_package_that_waits_while_it_is_loaded_is_left_out() {
+    let project = project(
+        "[workloads]\ntime-limit = \"60s\"\nkinds = [\"load\", \"tests\"]\nskip-tests = [\"Random\"]\n",
+    )
+    .stdlib("Random")
+    .package(package("AtTop", &format!("__precompile__(false)\n{FOR_EVER}")))
+    .package(package(
+        "AtInit",
+        &format!("__init__() = ccall(:jl_generating_output, Cint, ()) == 0 && {FOR_EVER}"),
+    ))
+    .package(package("Fine", "value(x) = [x, x]").tests("using Fine; Fine.value(1)"))
+    .write();
+    let ran = project.jlsys(&["trace", "--json"]).expect_status(0);
+    let report = ran.json();
+    let mut stuck = stuck(&report);
+    stuck.sort_unstable();
+    assert_eq!(stuck, ["loading AtInit", "loading AtTop"], "{report:#}");
+    let warnings = report["warnings"].to_string();
+    for name in ["AtTop", "AtInit"] {
+        let words = format!("{name} is left out: it does not load: Julia was ended since it was stuck");
+        assert!(warnings.contains(&words), "{warnings}");
+    }
+    assert_eq!(workload(&report, "Fine")["outcome"], "ok", "{report:#}");
+}
+
+#[test]
+fn workloads_that_wait_are_named_and_not_run_again_until_they_are_to_be() {
+    let cells = ["value = [1, 2, 3]", "sort(value)\nread(`sh -c \"sleep 1000 & exit 0\"`)", "value"];
+    let cells: Vec<Value> = cells
+        .iter()
+        .map(|source| serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "source": source}))
+        .collect();
+    let notebook = serde_json::json!({
+        "cells": cells, "nbformat": 4, "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "julia", "display_name": "Julia", "language": "julia"}},
+    });
+    let project = project("[workloads]\ntime-limit = \"60s\"\n")
+        .package(
+            package("Waits", "value(x) = [x, x]")
+                .tests(&format!("using Waits; Waits.value(1.5); {FOR_EVER}")),
+        )
+        .file("waits.ipynb", &notebook.to_string())
+        .write();
+    let trace = |args: &[&str]| project.jlsys(&[&["trace", "--json"], args].concat()).expect_status(0).json();
+    let report = trace(&[]);
+    let outcome = |name: &str| workload(&report, name)["outcome"].clone();
+    // The cell's own child has ended; what that left behind holds the pipe.
+    assert_eq!([outcome("Waits"), outcome("waits.ipynb")], ["stuck", "stuck"], "{report:#}");
+    let mut stuck = stuck(&report);
+    stuck.sort_unstable();
+    assert_eq!(stuck, ["cell 2 of waits.ipynb", "tests of Waits"], "{report:#}");
+    assert!(workload(&report, "Waits")["statements"].as_u64().unwrap() > 0, "{report:#}");
+    let again = trace(&[]);
+    assert!(again["stuck"].is_null(), "{again:#}");
+    assert_eq!(workload(&again, "Waits")["reused"], true, "{again:#}");
+}
+
+/// Runs a suite of one package, with the time in which nothing may happen as short.
+fn suite(tests: &str) -> Project {
+    project("[workloads]\ntime-limit = \"120s\"\n")
+        .package(package("Slow", "value(x) = [x, x]").tests(tests))
+        .write()
+}
+
+#[test]
+fn what_sleeps_between_two_lines_is_not_stuck() {
+    let project = suite("using Slow; for n in 1:5; println(n); sleep(3); end; Slow.value(1.5)");
+    let report = project.jlsys(&["trace", "--json"]).expect_status(0).json();
+    assert_eq!(workload(&report, "Slow")["outcome"], "ok", "{report:#}");
+}
+
+#[test]
+fn what_is_stopped_and_continued_is_not_stuck() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("begun");
+    let tests = format!("using Slow; write({begun:?}, string(getpid())); sleep(1); println(sum(rand(10)))");
+    let project = suite(&tests);
+    let mut command = project.command(&["trace", "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = wait_for(&begun);
+    let signal =
+        |name: &str| assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    signal("STOP");
+    std::thread::sleep(Duration::from_secs(10));
+    signal("CONT");
+    let ran = Ran(child.wait_with_output().unwrap()).expect_status(0);
+    assert_eq!(workload(&ran.json(), "Slow")["outcome"], "ok", "{}", ran.stderr());
+    assert_eq!(ran.stderr().matches(&format!("process {pid} is stopped")).count(), 1, "{}", ran.stderr());
+}
+
+fn wait_for(file: &Path) -> String {
+    for _ in 0..600 {
+        match std::fs::read_to_string(file) {
+            Ok(text) if !text.is_empty() => return text,
+            _ => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+    panic!("{} does not come", file.display());
+}
+
+/// A control group whose processes get a twentieth of a core; `None` where this user may not make one.
+struct SlowGroup(PathBuf);
+
+impl SlowGroup {
+    fn new() -> Option<Self> {
+        let name = format!("jlsys-slow-{}", std::process::id());
+        let (v1, v2) = (Path::new("/sys/fs/cgroup/cpu"), Path::new("/sys/fs/cgroup"));
+        let group = if v1.is_dir() { v1.join(name) } else { v2.join(name) };
+        std::fs::create_dir(&group).ok()?;
+        let group = Self(group);
+        let written = match v1.is_dir() {
+            true => std::fs::write(group.0.join("cpu.cfs_quota_us"), "5000"),
+            false => std::fs::write(group.0.join("cpu.max"), "5000 100000"),
+        };
+        written.ok().map(|()| group)
+    }
+}
+
+impl Drop for SlowGroup {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn what_has_a_twentieth_of_a_core_is_not_stuck() {
+    let Some(group) = SlowGroup::new() else {
+        println!("skipped: a control group needs the right to make one");
+        return;
+    };
+    // Nothing is printed, read or written while it works.
+    let tests = format!(
+        "using Slow
+        work(n) = (x = 0.0; for i in 1:n; x += sin(i); end; x)
+        work(10)
+        write({:?}, string(getpid()))
+        start = time()
+        while time() - start < 12; work(1000); end",
+        group.0.join("cgroup.procs")
+    );
+    let report = suite(&tests).jlsys(&["trace", "--json"]).expect_status(0).json();
+    assert_eq!(workload(&report, "Slow")["outcome"], "ok", "{report:#}");
+}
