@@ -158,7 +158,7 @@ mod tests {
             let period = self.watchdog.period();
             (0..seconds).step_by(usize::try_from(period.as_secs()).unwrap()).any(|now| {
                 (now..now + period.as_secs()).for_each(|s| second(s, &mut self.member, &mut self.printed));
-                self.watchdog.look(&[self.member.clone()], self.printed, period);
+                self.watchdog.look(std::slice::from_ref(&self.member), self.printed, period);
                 self.watchdog.says_stuck()
             })
         }
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn nor_does_time_in_which_nobody_looked() {
         let mut watched = Watched::new();
-        watched.watchdog.look(&[watched.member.clone()], 0, Duration::from_secs(3600));
+        watched.watchdog.look(std::slice::from_ref(&watched.member), 0, Duration::from_secs(3600));
         assert!(watched.watchdog.idle() <= 2 * watched.watchdog.period());
     }
 
