@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::budget::Budget;
-use crate::cache::{BuildLock, Cache, Limits, Staging};
+use crate::cache::{BuildLock, Cache, FailedBuild, Limits, Staging};
 use crate::error::Error;
 use crate::julia::Driver;
 use crate::key::Key;
@@ -14,6 +14,7 @@ use crate::process::{self, Watch};
 use crate::progress::Progress;
 use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
+use crate::state::State;
 use crate::sysimage::{LinkError, Linker, Served};
 use crate::trace::{LoadedModule, Modules, Owner};
 use crate::workload::Capacity;
@@ -58,11 +59,15 @@ pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progre
     }
     watch(prepared, options, progress);
     let budget = Budget::starting_now(options.time_budget.or(prepared.settings.time_budget));
-    let mut report = match find(prepared, options, &budget) {
+    let mut report = match find(prepared, options, &budget).await {
         Some(report) => report,
         None => build_or_wait(prepared, options, budget, progress).await?,
     };
     let project_file = &prepared.environment.project_file;
+    if report.tier == Tier::Stock {
+        note_failure(prepared, report.failure.as_deref().unwrap_or("the build came to nothing"));
+        return Ok(report);
+    }
     let kept = prepared.cache.keep_project(project_file, prepared.key, &prepared.overrides);
     if report.outcome == BuildOutcome::Hit {
         // An image in a cache that is only read is as good as another.
@@ -88,6 +93,19 @@ fn watch(prepared: &Prepared, options: BuildOptions, progress: &Progress) {
         compiled: prepared.depots.paths().iter().map(|depot| depot.join("compiled")).collect(),
         say: Box::new(move |text| progress.say(&format!("  {text}"))),
     });
+}
+
+/// Notes that a build came to nothing. It takes nothing away: what the project was built with before, and is right, goes on to count.
+fn note_failure(prepared: &Prepared, reason: &str) {
+    let failed = FailedBuild { key: prepared.key, reason: reason.to_owned() };
+    let before = prepared.as_last_built();
+    let is_ready = before.as_ref().is_some_and(|before| matches!(State::of(before), State::Ready(_)));
+    let overrides = before.as_ref().filter(|_| is_ready).map_or(&prepared.overrides, |it| &it.overrides);
+    let built = before.as_ref().and_then(|before| before.last_built.as_ref());
+    let key = built.map_or(prepared.key, |record| record.key);
+    let project_file = &prepared.environment.project_file;
+    // Where it cannot be written, as on a disk that is full, the next start knows less.
+    let _ = prepared.cache.keep_project_with(project_file, key, overrides, Some(failed));
 }
 
 /// Applies the limit on the cache's size that the project's settings have.
@@ -121,7 +139,7 @@ async fn build_or_wait(
     }
     let _lock = lock(&prepared.cache, &prepared.key, &budget, progress).await?;
     // Whoever had the lock may have built it.
-    if let Some(report) = find(prepared, options, &budget) {
+    if let Some(report) = find(prepared, options, &budget).await {
         return Ok(report);
     }
     let mut share = Share::new(prepared, progress);
@@ -134,7 +152,7 @@ async fn build_or_wait(
     }
     let mut built = share.while_building(build_here(prepared, options, budget, progress)).await;
     share.finish(built.as_mut().ok()).await;
-    built
+    built.inspect_err(|error| note_failure(prepared, &error.to_string()))
 }
 
 /// Builds the image on this machine.
@@ -181,11 +199,14 @@ pub async fn trace(
 }
 
 /// The report of an earlier build that settles this one.
-fn find(prepared: &Prepared, options: BuildOptions, budget: &Budget) -> Option<Report> {
+async fn find(prepared: &Prepared, options: BuildOptions, budget: &Budget) -> Option<Report> {
     if options.force {
         return None;
     }
-    if let Ok(entry) = prepared.cache.entry(&prepared.key) {
+    // What a start would refuse is not found.
+    if let State::Ready(entry) = State::of(prepared).tried(prepared).await
+        && entry.header.key == prepared.key
+    {
         let mut report = entry.report().ok()?;
         if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
             return None;
@@ -239,6 +260,10 @@ struct Build<'a> {
     drivers: PathBuf,
     report: Report,
     startup: Option<MadeStartup>,
+    /// Why there is no startup package, where one was tried.
+    startup_problem: Option<String>,
+    /// An image that is there and right while another one is built in its place.
+    image_before: Option<PathBuf>,
 }
 
 impl<'a> Build<'a> {
@@ -257,7 +282,22 @@ impl<'a> Build<'a> {
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
         report.warnings.extend(prepared.target_warning());
-        Ok(Self { prepared, options, budget, progress, staging, drivers, report, startup: None })
+        let image_before = match State::of(prepared) {
+            State::Ready(entry) if entry.header.key == prepared.key => entry.image(),
+            _ => None,
+        };
+        Ok(Self {
+            prepared,
+            options,
+            budget,
+            progress,
+            staging,
+            drivers,
+            report,
+            startup: None,
+            startup_problem: None,
+            image_before,
+        })
     }
 
     async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
@@ -269,11 +309,15 @@ impl<'a> Build<'a> {
             match self.trace(aims).await {
                 Err(error @ Error::OutOfTime { .. }) => {
                     self.report.cut_short = self.budget.total().map(|total| total.as_secs_f64());
-                    self.report.warnings.push(error.to_string());
-                    return self.give_up();
+                    let reason = error.to_string();
+                    self.report.warnings.push(reason.clone());
+                    return self.give_up(reason);
                 }
                 traced => traced?,
             };
+        if let Some(reason) = self.nothing_loads(&plan) {
+            return self.give_up(reason);
+        }
         if let Some(ForStartup { until_image, lasting }) = for_startup {
             let (selection, later) = match until_image {
                 Some(selection) => (selection, Some(lasting)),
@@ -286,8 +330,9 @@ impl<'a> Build<'a> {
         let linker = match linker {
             _ if self.options.quick => return self.stop_at_startup(),
             Err(error) if self.startup.is_some() => {
-                self.report.warnings.push(error.to_string());
-                return self.settle_for_startup().await;
+                let reason = error.to_string();
+                self.report.warnings.push(reason.clone());
+                return self.settle_for_startup(reason).await;
             }
             linker => linker?,
         };
@@ -303,11 +348,18 @@ impl<'a> Build<'a> {
         self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs())
     }
 
-    fn give_up(mut self) -> Result<Report, Error> {
-        self.report.tier = Tier::Stock;
-        self.report.outcome = BuildOutcome::Fallback;
+    /// Ends a build that came to nothing, and remembers that.
+    fn give_up(mut self, reason: String) -> Result<Report, Error> {
+        self.drop_startup();
+        self.report.came_to_nothing(reason);
         self.prepared.cache.keep_failure(self.staging, &mut self.report)?;
         Ok(self.report)
+    }
+
+    /// Why there is nothing to build for, if none of the packages loads.
+    fn nothing_loads(&self, plan: &Plan) -> Option<String> {
+        let of = |plan: &Plan| self.without_companions(plan).packages.len();
+        (of(plan) == 0 && of(&self.prepared.plan) > 0).then(|| "none of the packages loads".to_owned())
     }
 
     /// Which modules statements may name: those of the plan's packages and of the stock image.
@@ -333,9 +385,12 @@ impl<'a> Build<'a> {
     }
 
     fn warn_of_left_out(&mut self, plan: &Plan) {
-        let broken = plan.left_out.iter().filter(|package| !package.reason.is_chosen());
-        let warnings = broken.map(|package| format!("{} is left out: {}", package.name, package.reason));
-        self.report.warnings.extend(warnings);
+        for warning in broken(plan) {
+            // What does not load is known before the others.
+            if !self.report.warnings.contains(&warning) {
+                self.report.warnings.push(warning);
+            }
+        }
     }
 
     /// Notes a phase that has just ended.
@@ -349,6 +404,12 @@ impl<'a> Build<'a> {
         let started = self.budget.started().elapsed().saturating_sub(elapsed).as_secs_f64();
         PhaseReport { name: name.to_owned(), started: Some(started), seconds: elapsed.as_secs_f64() }
     }
+}
+
+/// What is left out of a plan because it does not work, one sentence each.
+fn broken(plan: &Plan) -> impl Iterator<Item = String> {
+    let broken = plan.left_out.iter().filter(|package| !package.reason.is_chosen());
+    broken.map(|package| format!("{} is left out: {}", package.name, package.reason))
 }
 
 /// Notes that the time budget `did` something to the build.

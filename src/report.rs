@@ -95,6 +95,9 @@ pub struct Report {
     /// The time budget in seconds, where it cut the build short.
     #[serde(default)]
     pub cut_short: Option<f64>,
+    /// Why no image could be built, as a sentence, where that is what the build came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
     /// Where the image came from, when it was not built on this machine.
@@ -274,11 +277,19 @@ impl Report {
             julia: JuliaReport { version: julia.facts.version.to_string(), command: julia.command.clone() },
             image_bytes: 0,
             cut_short: None,
+            failure: None,
             warnings: Vec::new(),
             pulled: None,
         };
         report.set_plan(plan);
         report
+    }
+
+    /// Notes that no image could be built, and why.
+    pub fn came_to_nothing(&mut self, reason: String) {
+        self.tier = Tier::Stock;
+        self.outcome = BuildOutcome::Fallback;
+        self.failure = Some(reason);
     }
 
     /// Takes over what a plan, perhaps a smaller one than before, has in it.
@@ -298,7 +309,7 @@ impl Report {
         }
         let (from, to) = (from.display().to_string(), to.display().to_string());
         let reasons = self.packages.dropped.iter_mut().map(|package| &mut package.reason);
-        for text in self.warnings.iter_mut().chain(reasons) {
+        for text in self.warnings.iter_mut().chain(&mut self.failure).chain(reasons) {
             *text = text.replace(&from, &to);
         }
     }
@@ -317,7 +328,7 @@ impl Report {
         self.julia.command = last(&self.julia.command, 1);
         self.workloads.iter_mut().for_each(|workload| workload.log = None);
         let reasons = self.packages.dropped.iter_mut().map(|package| &mut package.reason);
-        for text in self.warnings.iter_mut().chain(reasons) {
+        for text in self.warnings.iter_mut().chain(&mut self.failure).chain(reasons) {
             // Every message that names a log ends with it.
             let end =
                 ["; its output is in ", "; Julia's output is in "].iter().find_map(|words| text.find(words));

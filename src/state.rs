@@ -1,10 +1,10 @@
 //! How it stands with a project's image: every command judges by this.
 
-use crate::cache::{Entry, Unusable};
+use crate::cache::{Entry, FailedBuild, Unusable};
 use crate::key::differences;
 use crate::pipeline::count;
 use crate::prepare::Prepared;
-use crate::sysimage::{HostCpu, NoTarget, Served};
+use crate::sysimage::{self, HostCpu, NoTarget, Served};
 
 /// Whether there is an image for a project as it is now.
 pub enum State {
@@ -12,10 +12,12 @@ pub enum State {
     Ready(Box<Entry>),
     /// There never was one for this project.
     Missing,
-    /// There is one for what the project was when it was built.
+    /// There was one, and it was removed from the cache.
+    Removed,
+    /// There is one for what the project was when it was built, and what changed since; nothing where that cannot be told.
     Stale(Vec<String>),
     /// It could not be built.
-    Failed(String),
+    Failed(FailedBuild),
     /// There is one, and something is wrong with it.
     Damaged(String),
     /// There is one, and this CPU cannot run it.
@@ -27,47 +29,79 @@ pub enum State {
 impl State {
     /// How it stands with the image of `prepared`, without starting a process.
     pub fn of(prepared: &Prepared) -> Self {
-        match prepared.cache.entry(&prepared.key) {
-            Ok(entry) if entry.runs_on(&HostCpu::detect()) == Some(false) => return Self::OtherCpu,
-            Ok(entry) => return Self::Ready(Box::new(entry)),
+        let cache = &prepared.cache;
+        match cache.entry(&prepared.key) {
+            Ok(entry) => return Self::of_entry(entry),
             Err(Unusable::Damaged(what)) => return Self::Damaged(what),
             // The format is part of the key, so nobody's version of jlsys would have put it there.
             Err(other @ Unusable::OtherFormat(_)) => return Self::Damaged(other.to_string()),
             Err(Unusable::Missing) => {}
         }
+        let built = prepared.last_built.as_ref();
+        let before = built.filter(|record| record.key != prepared.key);
+        // In a session notebooks are edited and saved all the time. What they did when the image was built decides what it
+        // holds beside the packages, and not whether these are right.
+        if let Some(entry) = before.and_then(|record| cache.entry(&record.key).ok())
+            && entry.key_inputs().is_ok_and(|inputs| inputs.differs_in_notebooks_alone(&prepared.inputs))
+        {
+            return Self::of_entry(entry);
+        }
         if let Served::No(refusal) = prepared.target_is_served() {
             return Self::NoTarget(refusal);
         }
-        if let Some(report) = prepared.cache.failure(&prepared.key) {
-            let reason = report.warnings.first().cloned();
-            return Self::Failed(reason.unwrap_or_else(|| "the last build came to nothing".to_owned()));
+        if let Some(failed) = failed(prepared) {
+            return Self::Failed(failed);
         }
-        match &prepared.last_built {
-            None => Self::Missing,
-            Some(record) => {
-                let old = prepared.cache.entry(&record.key).ok();
-                let Some((inputs, entry)) = old.and_then(|entry| Some((entry.key_inputs().ok()?, entry)))
-                else {
-                    return Self::Stale(Vec::new());
-                };
-                // In a session notebooks are edited and saved all the time. What they did when the image was built decides what it
-                // holds beside the packages, and not whether these are right.
-                if !inputs.differs_in_notebooks_alone(&prepared.inputs) {
-                    return Self::Stale(differences(&inputs, &prepared.inputs));
-                }
-                match entry.runs_on(&HostCpu::detect()) {
-                    Some(false) => Self::OtherCpu,
-                    _ => Self::Ready(Box::new(entry)),
-                }
+        let Some(record) = built else { return Self::Missing };
+        match cache.entry_as_is(&record.key) {
+            // What the project was built with last was not built, and never came to be.
+            Err(Unusable::Missing) if record.failed.as_ref().is_some_and(|it| it.key == record.key) => {
+                Self::Missing
             }
+            Err(Unusable::Missing) => Self::Removed,
+            entry => Self::Stale(
+                entry
+                    .ok()
+                    .and_then(|entry| entry.key_inputs().ok())
+                    .map_or_else(Vec::new, |inputs| differences(&inputs, &prepared.inputs)),
+            ),
         }
+    }
+
+    fn of_entry(entry: Entry) -> Self {
+        match entry.runs_on(&HostCpu::detect()) {
+            Some(false) => Self::OtherCpu,
+            _ => Self::Ready(Box::new(entry)),
+        }
+    }
+
+    /// The entry that is ready as far as one knows, and whose image was not tried on this CPU yet.
+    pub fn untried(&self) -> Option<&Entry> {
+        match self {
+            Self::Ready(entry) => {
+                let is_known = entry.image().is_none() || entry.runs_on(&HostCpu::detect()).is_some();
+                (!is_known).then_some(entry)
+            }
+            _ => None,
+        }
+    }
+
+    /// The state after the image was tried on this CPU, where that was not done yet. One that was built for several kinds of CPU is
+    /// tried once on each.
+    pub async fn tried(self, prepared: &Prepared) -> Self {
+        let untried = self.untried().and_then(|entry| Some((entry, entry.image()?)));
+        let Some((entry, image)) = untried else { return self };
+        let works = sysimage::starts(&prepared.julia, &image).await;
+        // Without the verdict the next start tries again, which is slow and right.
+        let _ = entry.keep_verdict(&HostCpu::detect(), works);
+        if works { self } else { Self::OtherCpu }
     }
 
     /// The state in one word, as `status --json` has it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Ready(_) => "ready",
-            Self::Missing => "missing",
+            Self::Missing | Self::Removed => "missing",
             Self::Stale(_) => "stale",
             Self::Failed(_) | Self::Damaged(_) | Self::OtherCpu | Self::NoTarget(_) => "failed",
         }
@@ -81,6 +115,12 @@ impl State {
         }
     }
 
+    /// Why the last build came to nothing, where it did and the state is about another.
+    pub fn last_failure<'a>(&self, prepared: &'a Prepared) -> Option<&'a str> {
+        let failed = prepared.last_built.as_ref()?.failed.as_ref()?;
+        (!matches!(self, Self::Failed(_))).then_some(&failed.reason)
+    }
+
     /// Why there is no image to use, as the end of a sentence.
     pub fn reason(&self, prepared: &Prepared) -> String {
         let project = prepared.environment.project_dir().display();
@@ -88,22 +128,46 @@ impl State {
             Self::Ready(_) => "it is ready".to_owned(),
             Self::Missing => format!("none was built for {project} yet; `jlsys build` builds it"),
             Self::Stale(changed) => match changed.as_slice() {
-                [] => "the project changed since it was built; `jlsys build` builds a new one".to_owned(),
+                [] => "something changed since it was built, and what it was built from cannot be read; `jlsys build` \
+                       builds a new one"
+                    .to_owned(),
                 [change] => format!("{change} since it was built; `jlsys build` builds a new one"),
                 [change, rest @ ..] => format!(
                     "{change} and {} more since it was built; `jlsys build` builds a new one",
                     count(rest.len(), "change")
                 ),
             },
-            Self::Failed(reason) => {
-                format!("it could not be built: {reason}; `jlsys build --retry` tries again")
+            Self::Removed => format!(
+                "the one that was built for {project} is no longer in the cache; `jlsys build` builds it again"
+            ),
+            Self::Failed(failed) => {
+                format!("it could not be built: {}; {} tries again", failed.reason, again(prepared))
             }
             Self::OtherCpu => format!(
                 "it was built for other CPUs ({}) than this one; `jlsys build --cpu-target native` builds one for this",
                 prepared.inputs.cpu_target
             ),
-            Self::Damaged(what) => format!("{what}; `jlsys build` builds it again"),
+            Self::Damaged(what) => format!("{what}; {} builds it again", again(prepared)),
             Self::NoTarget(refusal) => refusal.to_string(),
         }
+    }
+}
+
+/// The build that came to nothing, if the last one for this key did.
+fn failed(prepared: &Prepared) -> Option<FailedBuild> {
+    let key = prepared.key;
+    let remembered = prepared.cache.failure(&key).map(|report| {
+        let reason = report.failure.or_else(|| report.warnings.into_iter().next());
+        FailedBuild { key, reason: reason.unwrap_or_else(|| "the last build came to nothing".to_owned()) }
+    });
+    let noted = || prepared.last_built.as_ref()?.failed.clone().filter(|failed| failed.key == key);
+    remembered.or_else(noted)
+}
+
+/// The command that builds although a build for this key may have come to nothing.
+fn again(prepared: &Prepared) -> &'static str {
+    match prepared.cache.failure(&prepared.key) {
+        Some(_) => "`jlsys build --retry`",
+        None => "`jlsys build`",
     }
 }

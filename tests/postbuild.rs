@@ -147,7 +147,7 @@ fn a_build_that_fails_fails_nothing_else() {
     let kernelspec = binder.kernelspec();
     let ran = binder.jlsys(&["postbuild"]).expect_status(0);
     let ran = ran.expect_stderr("warning: the linker exited with status 1");
-    ran.expect_stderr("there is no image, and Julia starts as it always did");
+    ran.expect_stderr("no image could be built; Julia starts as it always did");
     // Plain Julia starts, through jlsys too, and the kernel is as it was.
     hello(binder.jlsys(HELLO)).expect_stderr("plain Julia: it could not be built");
     assert_eq!(binder.kernelspec(), kernelspec);
@@ -181,7 +181,7 @@ fn what_is_wrong_with_the_repository_fails_nothing() {
         // Its depot is empty: the package was installed elsewhere.
         let binder = Binder::new(&project, julia()).with_kernelspec();
         let ran = binder.jlsys(&["postbuild"]).expect_status(0).expect_stderr(words);
-        ran.expect_stderr("warning: ").expect_stderr("there is no image, and Julia starts as it always did");
+        ran.expect_stderr("warning: ").expect_stderr("nothing was built, and Julia starts as it did before");
         binder.jlsys(&["postbuild", "--strict"]).expect_status(1).expect_stderr(words);
         hello(binder.jlsys(HELLO));
     }

@@ -103,3 +103,193 @@ fn a_cpu_that_julia_does_not_know_is_refused() {
     shim.project.jlsys(&["build", "-q", "--cpu-target", "nativ"]).expect_refusal(&["nativ", "\"native\""]);
     assert_eq!(shim.attempts().len(), 0);
 }
+
+/// A shim whose Julia fails to write images while there is a file `fail`.
+fn that_may_fail() -> Shim {
+    let shim =
+        Shim::new("[ ! -e \"$JLSYS_CACHE_DIR/../fail\" ] || { echo 'ERROR: broken for now' >&2; exit 1; }");
+    shim.without_startup()
+}
+
+fn set_failing(shim: &Shim, fails: bool) {
+    let flag = shim.project.outside("fail");
+    if fails {
+        std::fs::write(flag, "").unwrap();
+    } else {
+        let _ = std::fs::remove_file(flag);
+    }
+}
+
+/// The image that `jlsys run` starts Julia with.
+fn image_of_a_start(project: &Project) -> String {
+    let code = "print(unsafe_string(Base.JLOptions().image_file))";
+    project.jlsys(&["run", "--", "-e", code]).expect_status(0).stdout()
+}
+
+#[test]
+fn a_build_that_fails_takes_nothing_away() {
+    let shim = that_may_fail();
+    let project = &shim.project;
+    let image = shim.build(&[], 0)["image"].as_str().unwrap().to_owned();
+    let expect_ready = |last_failure: bool| {
+        assert_eq!(image_of_a_start(project), image);
+        expect_starts_with_image(project);
+        let found = project.jlsys(&["status", "--json"]).expect_status(0).json();
+        assert_eq!((&found["state"], &found["image"]), (&"ready".into(), &image.as_str().into()), "{found}");
+        assert_eq!(found["last_failure"].is_string(), last_failure, "{found}");
+    };
+    expect_ready(false);
+
+    // With other flags.
+    set_failing(&shim, true);
+    let ran = project.jlsys(&["build", "--cpu-target", "native", "--exclude", "Sockets"]).expect_status(3);
+    let said = ran.stderr();
+    assert!(said.contains("no image could be built; `jlsys run` goes on with what was there"), "{said}");
+    expect_ready(true);
+    let text = project.jlsys(&["status"]).expect_status(0).stdout();
+    assert!(text.starts_with("ready:") && text.contains("the last build came to nothing: Julia"), "{text}");
+
+    // The same again.
+    shim.build(&["--force"], 3);
+    expect_ready(true);
+    set_failing(&shim, false);
+    assert_eq!(shim.build(&[], 0)["outcome"], "hit");
+    expect_ready(false);
+
+    // When the project changed, nothing that was built is right for it, and the reason is the true one.
+    set_failing(&shim, true);
+    let script = std::fs::read_to_string(project.path("precompile.jl")).unwrap();
+    project.edit("precompile.jl", |text| text.replace("1:3", "1:4"));
+    shim.build(&[], 3);
+    let found = state(project);
+    assert_eq!((&found["state"], found["image"].is_null()), (&"failed".into(), true), "{found}");
+    let reason = found["reason"].as_str().unwrap();
+    assert!(reason.starts_with("it could not be built: Julia") && reason.contains("--retry"), "{reason}");
+    project.edit("precompile.jl", |text| text.replace("1:4", "1:5"));
+    let found = state(project);
+    assert_eq!(found["state"], "stale", "{found}");
+    assert!(found["reason"].as_str().unwrap().contains("precompile.jl changed since"), "{found}");
+    project.edit("precompile.jl", |_| script);
+    expect_ready(true);
+}
+
+#[test]
+fn an_interrupted_build_takes_nothing_away() {
+    let shim = Shim::new(
+        "[ ! -e \"$JLSYS_CACHE_DIR/../fail\" ] || { : >\"$JLSYS_CACHE_DIR/../began\"; sleep 1000; }",
+    );
+    let project = &shim.project;
+    let image = shim.build(&[], 0)["image"].as_str().unwrap().to_owned();
+    set_failing(&shim, true);
+    for flags in [&["--force"][..], &["--exclude", "Sockets"]] {
+        let args = [&["build", "--cpu-target", "native"], flags].concat();
+        let child = project.command(&args).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let began = project.outside("began");
+        while !began.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        std::fs::remove_file(began).unwrap();
+        let pid = child.id().to_string();
+        std::process::Command::new("kill").args(["-s", "INT", &pid]).status().unwrap();
+        support::Ran(child.wait_with_output().unwrap()).expect_status(130);
+        // On 1.9 and later what was asked for last has a startup package by then.
+        if flags == ["--force"] || !support::julia_is_since(9) {
+            assert_eq!(image_of_a_start(project), image);
+        }
+        expect_starts_with_image(project);
+        project.jlsys(&["status"]).expect_status(0).expect_stdout("ready:");
+    }
+}
+
+#[test]
+fn an_image_that_was_removed_is_said_to_be() {
+    let shim = Shim::new("");
+    let project = &shim.project;
+    let key = shim.build(&[], 0)["key"].as_str().unwrap().to_owned();
+    project.jlsys(&["cache", "rm", "--force", &key]).expect_status(0);
+    for change in ["1:3", "1:4"] {
+        project.edit("precompile.jl", |text| text.replace("1:3", change));
+        let found = state(project);
+        assert_eq!(found["state"], "missing", "{found}");
+        assert!(found["reason"].as_str().unwrap().contains("is no longer in the cache"), "{found}");
+        let ran = project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+        assert!(ran.stderr().contains("is no longer in the cache"), "{}", ran.stderr());
+    }
+    shim.build(&[], 0);
+    expect_starts_with_image(project);
+}
+
+#[test]
+fn what_a_start_would_refuse_is_not_found_but_built_again() {
+    let shim = Shim::new("");
+    let project = &shim.project;
+    let report = shim.build(&[], 0);
+    let image = std::path::PathBuf::from(report["image"].as_str().unwrap());
+    // It came from another CPU, and does not start on this.
+    let julia = std::fs::read_to_string(project.outside("julia")).unwrap();
+    let header = image.with_file_name("entry.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&header).unwrap()).unwrap();
+    json["tried_on"] = "another-cpu".into();
+    std::fs::write(&header, json.to_string()).unwrap();
+    shim.first(&format!("case $* in *images/*) echo '{NO_TARGET}'; exit 1 ;; esac"));
+    let ran = project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
+    assert!(ran.stderr().contains("other CPUs"), "{}", ran.stderr());
+    std::fs::write(project.outside("julia"), julia).unwrap();
+    assert_eq!(state(project)["state"], "failed");
+    assert_eq!(shim.build(&[], 0)["outcome"], "built");
+    expect_starts_with_image(project);
+
+    // It is not the file that was built.
+    std::fs::File::options().write(true).open(&image).unwrap().set_len(10).unwrap();
+    let found = state(project);
+    assert_eq!(found["state"], "failed", "{found}");
+    assert!(found["reason"].as_str().unwrap().contains("`jlsys build` builds it again"), "{found}");
+    assert_eq!(shim.build(&[], 0)["outcome"], "built");
+    expect_starts_with_image(project);
+
+    // It came from elsewhere, and was not started here yet: a build tries it as a start does.
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&header).unwrap()).unwrap();
+    json["tried_on"] = Value::Null;
+    std::fs::write(&header, json.to_string()).unwrap();
+    assert_eq!(shim.build(&[], 0)["outcome"], "hit");
+    std::fs::remove_dir_all(image.with_file_name("cpus")).unwrap();
+    shim.first(&format!("case $* in *images/*) echo '{NO_TARGET}'; exit 1 ;; esac"));
+    assert_eq!(shim.build(&[], 0)["outcome"], "built");
+}
+
+#[test]
+fn packages_of_which_none_loads_are_no_success() {
+    let project = Project::new().package(support::package("Broken", "error(\"it is broken\")"));
+    let shim = Shim::of(project, "", "cp \"$base\" \"$out\"");
+    let ran = shim.project.jlsys(&["build", "--cpu-target", "native"]).expect_status(3);
+    let said = ran.stderr();
+    assert!(said.contains("warning: Broken is left out: it does not load: it is broken"), "{said}");
+    assert_eq!(shim.attempts().len(), 0);
+    let found = state(&shim.project);
+    assert_eq!(found["state"], "failed", "{found}");
+    assert!(found["reason"].as_str().unwrap().contains("none of the packages loads"), "{found}");
+}
+
+#[test]
+fn a_quick_build_says_what_does_not_load() {
+    if !support::julia_is_since(9) {
+        println!("skipped: there is no startup package before 1.9");
+        return;
+    }
+    let project = Project::new()
+        .package(support::package("Broken", "error(\"it is broken\")"))
+        .package(support::package("Works", "value() = 1"))
+        .write();
+    let words = "warning: Broken is left out: it does not load: it is broken";
+    let quick = ["build", "--quick", "--cpu-target", "native"];
+    project.jlsys(&quick).expect_status(0).expect_stderr(words);
+    project.jlsys(&["status"]).expect_status(0).expect_stdout("(startup)");
+    expect_starts_with_image(&project);
+    // What fails then takes nothing away.
+    let failing = [&quick[..], &["--exclude", "Works"]].concat();
+    let ran = project.jlsys(&failing).expect_status(3).expect_stderr(words);
+    assert!(ran.stderr().contains("goes on with what was there"), "{}", ran.stderr());
+    let text = project.jlsys(&["status"]).expect_status(0).stdout();
+    assert!(text.contains("the last build came to nothing: none of the packages loads"), "{text}");
+    expect_starts_with_image(&project);
+}

@@ -50,7 +50,7 @@ pub use entry::{Entry, EntryHeader, ImageFile, StartupFiles, Unusable};
 pub use gc::{Collection, Limits, Over};
 pub use listing::{Damaged, ListedEntry, Listing, Lookup, LookupError};
 pub use lock::BuildLock;
-pub use project::ProjectRecord;
+pub use project::{FailedBuild, ProjectRecord};
 pub use staging::Staging;
 pub use traces::{KeptTrace, TraceUsage};
 pub use verdict::Verdict;

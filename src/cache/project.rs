@@ -1,4 +1,4 @@
-//! Which entry a project used last.
+//! Which entry a project used last, and whether the last build made none.
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,18 @@ pub struct ProjectRecord {
     pub key: Key,
     /// What was decided outside of `jlsys.toml`: by flags, or by what the machine was found to be.
     pub overrides: Overrides,
+    /// The build after that one, if it came to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedBuild>,
+}
+
+/// A build that came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedBuild {
+    /// What it was to build.
+    pub key: Key,
+    /// Why, as a sentence.
+    pub reason: String,
 }
 
 impl Cache {
@@ -34,11 +46,23 @@ impl Cache {
         key: Key,
         overrides: &Overrides,
     ) -> Result<(), CacheError> {
+        self.keep_project_with(project_file, key, overrides, None)
+    }
+
+    /// Notes how the project was built, and that a later build came to nothing.
+    pub fn keep_project_with(
+        &self,
+        project_file: &Path,
+        key: Key,
+        overrides: &Overrides,
+        failed: Option<FailedBuild>,
+    ) -> Result<(), CacheError> {
         let record = ProjectRecord {
             format: FORMAT,
             project_file: project_file.to_owned(),
             key,
             overrides: overrides.clone(),
+            failed,
         };
         if self.project(project_file).as_ref() == Some(&record) {
             return Ok(());

@@ -12,6 +12,7 @@ use crate::process;
 use crate::profile;
 use crate::progress::{Progress, Verbosity};
 use crate::report::{BuildOutcome, Report, Tier};
+use crate::state::State;
 
 pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.work.request())?;
@@ -29,7 +30,7 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     let report =
         process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
     if args.work.verbosity() > Verbosity::Quiet {
-        summarise(&report, &progress);
+        summarise(&report, &prepared, &progress);
     }
     if let Some(profile) = profile {
         profile.write(&(&report).into())?;
@@ -49,8 +50,18 @@ pub(super) fn exit(report: &Report, strict: bool) -> Exit {
     }
 }
 
+/// What `jlsys run` starts after a build that came to nothing.
+pub(super) fn what_starts(prepared: &Prepared) -> String {
+    match prepared.as_last_built().as_ref().map(State::of) {
+        Some(State::Ready(entry)) => {
+            format!("`jlsys run` goes on with what was there: {}", entry.folder().display())
+        }
+        _ => "Julia starts as it always did".to_owned(),
+    }
+}
+
 /// Says in a few lines what there is now.
-fn summarise(report: &Report, progress: &Progress) {
+fn summarise(report: &Report, prepared: &Prepared, progress: &Progress) {
     for package in &report.packages.dropped {
         if package.chosen {
             progress.detail(&format!("{} is left out: {}", package.name, package.reason));
@@ -60,7 +71,7 @@ fn summarise(report: &Report, progress: &Progress) {
         progress.warn(warning);
     }
     let Some(path) = report.image.as_ref().or(report.startup.as_ref()) else {
-        progress.say("no image could be built; Julia starts as it always did");
+        progress.say(&format!("no image could be built; {}", what_starts(prepared)));
         return;
     };
     let verb = match report.outcome {

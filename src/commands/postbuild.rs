@@ -37,7 +37,7 @@ pub(super) fn execute(args: &PostbuildArgs) -> Result<Exit, Error> {
                 }
                 _ => "",
             };
-            progress.warn(&format!("{error}{hint}; there is no image, and Julia starts as it always did"));
+            progress.warn(&format!("{error}{hint}; nothing was built, and Julia starts as it did before"));
             Ok(Exit::Ok)
         }
         Ok(done) => {
@@ -54,6 +54,8 @@ struct Done {
     cpus: String,
     kernels: Vec<String>,
     freed: u64,
+    /// What Julia starts with where nothing was built.
+    otherwise: String,
 }
 
 fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
@@ -101,7 +103,8 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         Some(_) => kernels(args, progress)?,
         None => Vec::new(),
     };
-    Ok(Done { cpus: prepared.plan.cpu_target.to_string(), kernels, freed, report })
+    let otherwise = super::build::what_starts(&prepared);
+    Ok(Done { otherwise, cpus: prepared.plan.cpu_target.to_string(), kernels, freed, report })
 }
 
 /// Makes Jupyter's Julia kernels start through jlsys; what became of each, in words.
@@ -147,10 +150,10 @@ impl Done {
         let mut lines = Vec::new();
         let mut line = |name: &str, text: String| lines.push(format!("  {name:<9} {text}"));
         let title = match (&report.image, report.outcome) {
-            (None, _) if report.startup.is_some() => "the startup package is in place",
-            (Some(_), BuildOutcome::Hit) => "the image was there already",
-            (Some(_), _) => "the image is in place",
-            (None, _) => "there is no image, and Julia starts as it always did",
+            (None, _) if report.startup.is_some() => "the startup package is in place".to_owned(),
+            (Some(_), BuildOutcome::Hit) => "the image was there already".to_owned(),
+            (Some(_), _) => "the image is in place".to_owned(),
+            (None, _) => format!("no image could be built; {}", self.otherwise),
         };
         if let Some(startup) = &report.startup {
             line("startup", startup.display().to_string());

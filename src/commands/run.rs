@@ -6,7 +6,6 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::cache::Entry;
 use crate::cli::RunArgs;
 use crate::error::{Error, Exit};
 use crate::julia::{HandsOff, JuliaArguments, JuliaInstall, Wish, discover};
@@ -14,7 +13,6 @@ use crate::prepare::{Prepared, Request, find_julia, locate_cache, project_file};
 use crate::process::{self, Command};
 use crate::startup;
 use crate::state::State;
-use crate::sysimage::{self, HostCpu};
 
 pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
     let mut request = args.request();
@@ -98,10 +96,9 @@ fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) ->
         return plain(project, Some(format!("{option} asks for other code than an image has")));
     }
     let mut state = State::of(&prepared);
-    if let State::Ready(entry) = &state
-        && !runs_here(&prepared, entry)
-    {
-        state = State::OtherCpu;
+    if state.untried().is_some() {
+        state =
+            process::block_on(state.tried(&prepared)).map_err(|error| NoSay::Fault(Error::Runtime(error)))?;
     }
     let (image, startup) = match &state {
         State::Ready(entry) => {
@@ -138,19 +135,6 @@ fn which_project(
     // Where there is no such project, what the user asked for is Julia's to judge. Not every version knows the default by the
     // name that jlsys does.
     project_file(request, julia, directory).map(PathBuf::into_os_string).or(asked)
-}
-
-/// Whether the image runs on this CPU. One that was built for several kinds of CPU is tried once on each new one.
-fn runs_here(prepared: &Prepared, entry: &Entry) -> bool {
-    let cpu = HostCpu::detect();
-    if let Some(known) = entry.runs_on(&cpu) {
-        return known;
-    }
-    let Some(image) = entry.image() else { return true };
-    let works = process::block_on(sysimage::starts(&prepared.julia, &image)).unwrap_or(false);
-    // Without the verdict the next start tries again, which is slow and right.
-    let _ = entry.keep_verdict(&cpu, works);
-    works
 }
 
 /// Plain Julia. The only thing that can still be wrong is that there is no Julia.

@@ -25,6 +25,8 @@ struct Document<'a> {
     changed: &'a [String],
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    last_failure: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     inputs: Option<&'a KeyInputs>,
 }
 
@@ -45,6 +47,7 @@ pub(super) fn execute(args: &StatusArgs) -> Result<Exit, Error> {
             tier: entry.map(|entry| entry.header.tier),
             changed: state.changed(),
             reason: state.reason(&prepared),
+            last_failure: state.last_failure(&prepared),
             inputs: args.explain.then_some(&prepared.inputs),
         })?;
     } else {
@@ -65,6 +68,9 @@ fn text(prepared: &Prepared, state: &State, explain: bool) -> String {
         ),
         state => writeln!(text, "{}: {}", state.name(), state.reason(prepared)),
     };
+    if let Some(reason) = state.last_failure(prepared) {
+        let _ = writeln!(text, "the last build came to nothing: {reason}");
+    }
     if state.changed().len() > 1 || explain && !state.changed().is_empty() {
         text.push_str("changed:\n");
         for change in state.changed() {

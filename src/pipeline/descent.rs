@@ -25,11 +25,15 @@ impl<'a> Build<'a> {
         let packages = plan.packages.iter().map(|package| package.uuid).collect();
         let mut ladder = Ladder::new(packages, statements.owners.clone());
         let mut best = None;
+        let mut last_failure = String::new();
         let mut number = 0;
         let mut writing_takes = Duration::ZERO;
         while let Some(attempt) = ladder.next() {
             if self.budget.is_short_of(writing_takes) {
                 note_cut_short(&mut self.report, &self.budget, "left too little to try again with less");
+                if number == 0 {
+                    last_failure = format!("{} left too little for an image", self.budget);
+                }
                 break;
             }
             number += 1;
@@ -50,6 +54,7 @@ impl<'a> Build<'a> {
                     // The whole of it, with the path that its log will have, is said at the end.
                     let what = failed.what.split("; its output is in").next().unwrap_or_default();
                     self.progress.say(&format!("  that did not work: {what}"));
+                    last_failure.clone_from(&failed.what);
                     // What ended the startup package may have been the same.
                     if !self.report.warnings.contains(&failed.what) {
                         self.report.warnings.push(failed.what);
@@ -68,9 +73,9 @@ impl<'a> Build<'a> {
             Some((attempt, _))
                 if self.startup.is_some() && attempt.owners.is_empty() && !statements.owners.is_empty() =>
             {
-                self.settle_for_startup().await
+                self.settle_for_startup(last_failure).await
             }
-            None if self.startup.is_some() => self.settle_for_startup().await,
+            None if self.startup.is_some() => self.settle_for_startup(last_failure).await,
             Some((attempt, made)) => {
                 if self.prepared.julia.differences().ties_caches_to_the_image() {
                     let image = self.staging.image();
@@ -79,7 +84,7 @@ impl<'a> Build<'a> {
                 }
                 self.commit(&attempt, made, &statements.owners)
             }
-            None => self.give_up(),
+            None => self.give_up(last_failure),
         }
     }
 

@@ -67,7 +67,10 @@ impl Build<'_> {
         self.report.saw_phase(phase, peak_memory_bytes);
         match made {
             Ok(made) => self.startup = Some(MadeStartup { lasting, ..made }),
-            Err(problem) => self.report.warnings.push(problem),
+            Err(problem) => {
+                self.report.warnings.push(problem.clone());
+                self.startup_problem = Some(problem);
+            }
         }
     }
 
@@ -75,6 +78,14 @@ impl Build<'_> {
     /// `so_far` is the build's report up to now.
     pub(super) fn commit_startup(&self, tried: &TriedStartup, so_far: Report) -> Result<(), Error> {
         let Ok(made) = &tried.made else { return Ok(()) };
+        // It would take the place of an image that is right, and that another may or may not follow.
+        if let Some(image) = &self.image_before {
+            if !self.options.quick {
+                self.progress
+                    .say(&format!("`jlsys run` uses {} until the new image is there", image.display()));
+            }
+            return Ok(());
+        }
         let mut report = made.describe(so_far);
         report.saw_phase(tried.phase.clone(), tried.peak_memory_bytes);
         report.image_pending = true;
@@ -95,6 +106,9 @@ impl Build<'_> {
         peak_memory_bytes: &mut u64,
     ) -> Result<Replay, String> {
         let said = |error: &dyn std::error::Error| error.to_string();
+        if let Some(reason) = self.nothing_loads(plan) {
+            return Err(reason);
+        }
         let prepared = self.prepared;
         let folder = self.staging.link_startup(&prepared.cache).map_err(|error| said(&error))?;
         let work = self.staging.work();
@@ -124,7 +138,7 @@ impl Build<'_> {
     }
 
     /// The plan without what is not the project's own: a session that is no notebook has no use for IJulia.
-    fn without_companions(&self, plan: &Plan) -> Plan {
+    pub(super) fn without_companions(&self, plan: &Plan) -> Plan {
         let companions = self.prepared.environment.companions.iter().map(|companion| companion.uuid);
         let reason = || LeftOutReason::LeftBehind("it is for notebooks".to_owned());
         plan.without(&companions.map(|uuid| (uuid, reason())).collect::<BTreeMap<Uuid, _>>())
@@ -133,18 +147,25 @@ impl Build<'_> {
     /// Ends a build that was to stop at the startup package.
     pub(super) fn stop_at_startup(mut self) -> Result<Report, Error> {
         if self.startup.is_some() {
-            let report =
-                self.prepared.cache.entry(&self.prepared.key).ok().and_then(|entry| entry.report().ok());
-            return Ok(report.unwrap_or(self.report));
+            let entry = self.prepared.cache.entry(&self.prepared.key).ok();
+            let mut report = entry.and_then(|entry| entry.report().ok()).unwrap_or(self.report);
+            if self.image_before.is_some() {
+                report.outcome = BuildOutcome::Hit;
+            }
+            return Ok(report);
         }
         // It is not remembered as a failure: an image was not tried.
-        self.report.tier = Tier::Stock;
-        self.report.outcome = BuildOutcome::Fallback;
+        let reason = self.startup_problem.take();
+        let reason = reason.unwrap_or_else(|| "there was nothing to put into a startup package".to_owned());
+        self.report.came_to_nothing(reason);
         Ok(self.report)
     }
 
-    /// Ends a build that has a startup package and no image to use instead.
-    pub(super) async fn settle_for_startup(mut self) -> Result<Report, Error> {
+    /// Ends a build that has a startup package and no image to use instead, for this reason.
+    pub(super) async fn settle_for_startup(mut self, reason: String) -> Result<Report, Error> {
+        if self.image_before.is_some() {
+            return self.give_up(reason);
+        }
         let _ = std::fs::remove_file(self.staging.image());
         if let Some(made) = &mut self.startup
             && let Some(lasting) = made.lasting.take()

@@ -12,7 +12,7 @@ use super::cleaning::{Cleaned, Cleaning, ForStartup};
 use super::precompiling::Precompiled;
 use super::reuse::Reuse;
 use super::startup::TriedStartup;
-use super::{Build, count, note_cut_short};
+use super::{Build, broken, count, note_cut_short};
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
 use crate::report::{PhaseReport, Report, StatementCounts, WorkloadReport};
@@ -286,7 +286,7 @@ impl<'a> Build<'a> {
             let name = extension.extension.as_deref().unwrap_or_default();
             format!("{name}, an extension of {package}, does not load: {error}")
         });
-        let warnings = warnings.collect();
+        let mut warnings: Vec<String> = warnings.collect();
         let is_needed = |uuid| plan.packages.iter().any(|package| package.uuid == uuid && package.needed);
         let reasons = loaded.failed.into_iter().map(|(uuid, error)| {
             let reason = if is_needed(uuid) {
@@ -297,6 +297,7 @@ impl<'a> Build<'a> {
             (uuid, reason)
         });
         let mut plan = plan.without(&reasons.collect());
+        warnings.extend(broken(&plan));
         plan.extensions.retain(|extension| !loaded.failed_extensions.contains_key(&extension.identity()));
         let mut cleaning = cleaning.borrow_mut();
         cleaning.begin(self.modules(&plan));

@@ -122,6 +122,7 @@ impl Made {
             peak_memory_bytes: 1 << 30,
             julia: JuliaReport { version: "1.10.5".to_owned(), command: "/opt/julia/bin/julia".into() },
             cut_short: None,
+            failure: None,
             image_bytes: 0,
             warnings: vec!["something to know".to_owned()],
             pulled: None,
