@@ -75,6 +75,25 @@ pub enum Error {
     /// The disk that the cache is on is full.
     #[error("the disk is full: make room, or set JLSYS_CACHE_DIR to a folder on another disk (writing {})", .0.display())]
     DiskFull(PathBuf),
+    /// A file of the image cannot be written, and not for want of room.
+    #[error(
+        "the image cannot be written in {}: {reason}: make that possible, or set JLSYS_CACHE_DIR to another folder",
+        .folder.display()
+    )]
+    NotWritten {
+        /// Where.
+        folder: PathBuf,
+        /// What was said.
+        reason: String,
+    },
+    /// There is no room to precompile packages.
+    #[error("packages cannot be precompiled, since the disk with the depot {} is full: make room there ({said})", .depot.display())]
+    DepotFull {
+        /// The depot.
+        depot: PathBuf,
+        /// What Julia said.
+        said: String,
+    },
     /// The time budget was over before there was anything to build an image from, or while somebody else built it.
     #[error("{budget} was over while {doing}: give it more with `--time-budget`")]
     OutOfTime {

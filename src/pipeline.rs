@@ -22,6 +22,7 @@ use crate::workload::Capacity;
 mod attempt;
 mod cleaning;
 mod descent;
+mod disk;
 mod precompiling;
 mod reuse;
 mod startup;

@@ -454,6 +454,26 @@ fn build_on_a_disk_of(size: &str) {
     assert_eq!(std::fs::read_to_string(old.join("entry.json")).unwrap(), "{}");
 }
 
+#[test]
+fn a_depot_without_room_is_said_and_no_package_blamed() {
+    let project = Project::new();
+    let options = "size=24k,mode=755";
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(project.depot()).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        println!("skipped: a disk for the depot needs the right to mount");
+        return;
+    }
+    let _unmount = Unmount(project.depot().to_owned());
+    let value = format!("value() = {:?}", "x".repeat(8000));
+    let project = project.package(package("Small", &value)).write();
+    let said = project.jlsys(NATIVE).expect_status(1).stderr();
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.contains("the disk with the depot") && last.contains("is full"), "{said}");
+    assert!(!said.contains("Small is left out"), "{said}");
+    project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+}
+
 struct Unmount(std::path::PathBuf);
 
 impl Drop for Unmount {

@@ -203,6 +203,33 @@ fn an_empty_object_leads_to_the_next_tier() {
 }
 
 #[test]
+fn a_filesystem_that_refuses_the_image_is_said_and_nobody_blamed() {
+    // What Julia, LLVM and linkers say.
+    let objects = [
+        "replayed; echo 'ERROR: failed to emit output file Permission denied'; exit 0",
+        "replayed; echo 'LLVM ERROR: IO failure on output stream: Disk quota exceeded' >&2; kill -ABRT $$",
+        "replayed; kill -XFSZ $$",
+    ];
+    let linker = "echo \"ld: cannot open output file $out: Read-only file system\" >&2; exit 1";
+    let shims = objects.map(Shim::new).into_iter().chain([Shim::with_compiler("", linker)]);
+    for shim in shims.map(Shim::without_startup) {
+        let project = &shim.project;
+        let said = project.jlsys(&["build", "--cpu-target", "native"]).expect_status(1).stderr();
+        let last = said.lines().last().unwrap_or_default();
+        assert!(
+            last.contains("the image cannot be written in ") && last.contains("JLSYS_CACHE_DIR"),
+            "{said}"
+        );
+        assert!(!said.contains("is left out"), "{said}");
+        assert_eq!(shim.attempts().len(), 1, "{said}");
+        shim.expect_nothing_left();
+        let status =
+            project.jlsys(&["status"]).expect_status(1).expect_stdout("failed: it could not be built");
+        assert!(status.stdout().contains("`jlsys build` tries again"), "{}", status.stdout());
+    }
+}
+
+#[test]
 fn an_image_that_does_not_start_is_not_kept() {
     let shim = Shim::with_compiler("", "echo no image >\"$out\"").without_startup();
     let report = shim.build(&[], 3);

@@ -219,7 +219,7 @@ fn it_ends_when_its_time_is_over() {
     let started = Instant::now();
     let ran = binder.jlsys(&["postbuild", "--time-budget", "12s"]).expect_status(0);
     assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
-    ran.expect_stderr("the time budget of 12 s was over").expect_stderr("there is no image");
+    ran.expect_stderr("the time budget of 12 s was over").expect_stderr("no image could be built");
     hello(binder.jlsys(HELLO));
 }
 

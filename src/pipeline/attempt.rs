@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 
+use super::disk::{self, room_beside};
 use super::{Build, Statements, WRITING_LIMIT, count};
 use crate::budget::Budget;
 use crate::environment::Uuid;
 use crate::error::Error;
 use crate::fallback::{self, Failure};
-use crate::file::room_in;
 use crate::plan::Plan;
-use crate::process::{self, Ending, Finished};
+use crate::process::{Ending, Finished};
 use crate::sysimage::{
     LinkError, Linker, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage, StartsWith,
     VerifyError, verify,
@@ -171,7 +171,8 @@ impl<'a> Build<'a> {
             return Err(Error::DiskFull(image).into());
         }
         let log = self.attempt_log("link", number);
-        let finished = linker.link(julia, &object, &image, &log).await.map_err(link_failed)?;
+        let finished = linker.link(julia, &object, &image, &log).await;
+        let finished = finished.map_err(|error| link_failed(error, folder))?;
         self.report.saw_memory(finished.peak_memory_bytes);
         let _ = std::fs::remove_file(&object);
         let elapsed = phase.done("");
@@ -245,8 +246,8 @@ fn object_failed(error: ObjectError, statements: &Path, modules: &Modules, plan:
         ObjectError::NoTarget(_) => return early(Failure::Hopeless(what.clone())),
         ObjectError::Failed { finished, stage, log } => (finished, stage, log),
     };
-    if disk_is_full(&log) {
-        return Error::DiskFull(log).into();
+    if let Some(error) = disk::refused(finished.ending, &log, &statements.with_file_name("")) {
+        return error.into();
     }
     let wrote_image = stage == Stage::Writing;
     if let Some(what) = too_much(&finished, &stage, &log) {
@@ -286,14 +287,18 @@ fn too_much(finished: &Finished, stage: &Stage, log: &Path) -> Option<String> {
     }
 }
 
-fn link_failed(error: LinkError) -> AttemptError {
+fn link_failed(error: LinkError, folder: &Path) -> AttemptError {
     let what = error.to_string();
     match error {
-        LinkError::Failed { log, .. } if disk_is_full(&log) => Error::DiskFull(log).into(),
-        // A linker knows nothing of statements or packages; it can only have had too many of them.
-        LinkError::Failed { .. } => {
-            AttemptError::Failed(Failed { failure: Failure::TooMuch(what.clone()), what, wrote_image: true })
-        }
+        LinkError::Failed { finished, log } => match disk::refused(finished.ending, &log, folder) {
+            Some(error) => error.into(),
+            // A linker knows nothing of statements or packages; it can only have had too many of them.
+            None => AttemptError::Failed(Failed {
+                failure: Failure::TooMuch(what.clone()),
+                what,
+                wrote_image: true,
+            }),
+        },
         error => Error::from(error).into(),
     }
 }
@@ -330,16 +335,4 @@ fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: &str) 
         },
         None => Failure::Unknown(what.to_owned()),
     }
-}
-
-/// Whether the disk is what stopped a process that wrote this log, or that could not even do so.
-fn disk_is_full(log: &Path) -> bool {
-    let said = process::says(log, &["No space left on device"]);
-    // LLVM may die without a word; then the disk itself can tell. Nothing that is written is this small.
-    said || room_beside(log).is_some_and(|room| room < 16 << 20)
-}
-
-/// How many bytes can be written to the disk that a file is on.
-fn room_beside(file: &Path) -> Option<u64> {
-    room_in(file.parent()?)
 }

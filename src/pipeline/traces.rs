@@ -9,6 +9,7 @@ use indicatif::HumanBytes;
 use tokio::sync::Semaphore;
 
 use super::cleaning::{Cleaned, Cleaning, ForStartup};
+use super::disk::is_no_room;
 use super::precompiling::Precompiled;
 use super::reuse::Reuse;
 use super::startup::TriedStartup;
@@ -271,6 +272,10 @@ impl<'a> Build<'a> {
                 if loaded.cut_short {
                     let budget = self.budget.to_string();
                     return Err(Error::OutOfTime { budget, doing: "the packages were being loaded" });
+                }
+                if let Some(said) = loaded.failed.values().find(|error| is_no_room(error)) {
+                    let depot = self.prepared.depots.paths().first().cloned().unwrap_or_default();
+                    return Err(Error::DepotFull { depot, said: said.clone() });
                 }
                 let failed = loaded.failed.len();
                 phase.done(&if failed == 0 { String::new() } else { format!("{failed} failed") });

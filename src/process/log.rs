@@ -39,6 +39,13 @@ pub fn says(log: &Path, words: &[&str]) -> bool {
     words.iter().any(|words| text.contains(words))
 }
 
+/// The first line of a log that has some of these words in it, not too long for a sentence.
+pub fn line_with(log: &Path, words: &[&str]) -> Option<String> {
+    let text = text_of(log);
+    let line = text.lines().find(|line| words.iter().any(|words| line.contains(words)))?;
+    Some(line.trim().trim_start_matches("ERROR: ").chars().take(300).collect())
+}
+
 fn text_of(log: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
 }

@@ -27,7 +27,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 pub use exec::replace_with;
-pub use log::{LOG_LIMIT, error_in_line, julia_error, says, signal_in_line};
+pub use log::{LOG_LIMIT, error_in_line, julia_error, line_with, says, signal_in_line};
 
 /// A command that is yet to run: arguments are passed one by one, no shell takes part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
