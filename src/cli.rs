@@ -95,8 +95,8 @@ pub struct PlanArgs {
     /// Packages to leave out, instead of `exclude` in jlsys.toml
     #[arg(long, value_name = "PACKAGE", value_delimiter = ',')]
     pub exclude: Vec<String>,
-    /// For which CPUs: `native`, `portable`, or a target in Julia's own syntax (by default portable in a container, else
-    /// native)
+    /// For which CPUs: `native`, `portable`, or a target in Julia's own syntax (by default portable in a container,
+    /// where this Julia has code for other CPUs than this machine's, else native)
     #[arg(long, value_name = "TARGET")]
     pub cpu_target: Option<CpuTarget>,
     /// How long each workload may run, such as `10m`
