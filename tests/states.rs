@@ -174,6 +174,23 @@ fn a_build_that_fails_takes_nothing_away() {
 }
 
 #[test]
+fn an_image_that_is_right_does_not_give_way_to_a_startup_package() {
+    let shim =
+        Shim::new("[ ! -e \"$JLSYS_CACHE_DIR/../fail\" ] || { echo 'ERROR: broken for now' >&2; exit 1; }");
+    let image = shim.build(&[], 0)["image"].as_str().unwrap().to_owned();
+    set_failing(&shim, true);
+    let report = shim.build(&["--force"], 3);
+    assert!(report["failure"].as_str().unwrap().contains("broken for now"), "{report:#}");
+    assert_eq!(image_of_a_start(&shim.project), image);
+    shim.project.jlsys(&["status"]).expect_status(0).expect_stdout("the last build came to nothing");
+    if support::julia_is_since(9) {
+        let report = shim.build(&["--force", "--quick"], 0);
+        assert_eq!((&report["outcome"], &report["tier"]), (&"hit".into(), &"full".into()), "{report:#}");
+        assert_eq!(image_of_a_start(&shim.project), image);
+    }
+}
+
+#[test]
 fn an_interrupted_build_takes_nothing_away() {
     let shim = Shim::new(
         "[ ! -e \"$JLSYS_CACHE_DIR/../fail\" ] || { : >\"$JLSYS_CACHE_DIR/../began\"; sleep 1000; }",
