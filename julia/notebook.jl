@@ -8,10 +8,15 @@
 #
 # What a kernel does with a cell is taken from IJulia 1.3x: src/execute_request.jl (soft scope, `ans`, nothing shown behind
 # a semicolon), src/display.jl and src/inline.jl (which MIME types a value is shown as, and how), src/kernel.jl (the size of
-# a screen that is not there). `-i` makes the session interactive, as a kernel's is. Nothing is sent anywhere: what counts
-# is the code that this compiles.
+# a screen that is not there). `-i` makes the session interactive, as a kernel's is. No file is the program, and `include` in a
+# cell goes by the working folder (`delete!(task_local_storage(), :SOURCE_PATH)` in older versions of IJulia's kernel.jl, which was
+# the program file then; newer ones start with `-e`). Nothing is sent anywhere: what counts is the code that this compiles.
+#
+# Noted are the first cell that fails (`failed`) and the one that ends the process (`exited`).
 
 module JlsysNotebook
+
+include(joinpath(@__DIR__, "notes.jl"))
 
 # By UUID: a project need not have these among its dependencies.
 const REPL = Base.require(Base.PkgId(Base.UUID("3fa0cd96-eef1-5676-8a61-b3b8758bbffb"), "REPL"))
@@ -84,10 +89,19 @@ function run_cell(code, number)
         catch
             string(typeof(error))
         end
-        println(stderr, "[jlsys: cell ", number, " failed: ", first(split(text, '\n')), ']')
+        FAILED[] += 1
+        # Without colours.
+        line = string("cell ", number, " failed: ", replace(first(split(text, '\n')), r"\e\[[0-9;]*m" => ""))
+        FAILED[] == 1 && note("failed", line)
+        println(stderr, "[jlsys: ", line, ']')
         return false
     end
 end
+
+const FAILED = Ref(0)
+
+# The cell that runs; 0 when none does.
+const RUNNING = Ref(0)
 
 function read_cells(file)
     lines = readlines(file)
@@ -102,9 +116,17 @@ function run_notebook(file)
     get!(ENV, "COLUMNS", "80")
     pushdisplay(Inline())
     Core.eval(Main, :(using InteractiveUtils))
-    failed = count(((number, code),) -> !run_cell(code, number), enumerate(cells))
-    println(stderr, "[jlsys: ", length(cells), " cells were run, ", failed, " of them failed]")
-    return failed == 0
+    # As in a kernel, whose program file is none of the notebook's business.
+    Core.eval(Base, :(PROGRAM_FILE = ""))
+    delete!(task_local_storage(), :SOURCE_PATH)
+    atexit(() -> RUNNING[] == 0 || note("exited", string("cell ", RUNNING[], " of ", length(cells))))
+    for (number, code) in enumerate(cells)
+        RUNNING[] = number
+        run_cell(code, number)
+    end
+    RUNNING[] = 0
+    println(stderr, "[jlsys: ", length(cells), " cells were run, ", FAILED[], " of them failed]")
+    return FAILED[] == 0
 end
 
 # An error of this file's own would end in an interactive session, since that is what `-i` asks for.

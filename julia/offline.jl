@@ -1,6 +1,4 @@
-# Keeps Pkg from the network where what it does needs no registry; included by the drivers that use Pkg.
-
-using Pkg
+# Keeps Pkg from the network where what it does needs no registry; included by the drivers that have `Pkg` loaded.
 
 # A registry update would make the build depend on the day and, without a network, wait for it. The name is internal;
 # Pkg keeps it from 1.1 to 1.12 (`UPDATED_REGISTRY_THIS_SESSION` in Pkg.jl's src/Pkg.jl).

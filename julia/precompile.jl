@@ -11,7 +11,10 @@ const NAMES = filter(argument -> argument != "--sessions", ARGS)
 # What Pkg calls from 1.11 on. Pkg itself is not in the stock image there, and its caches are for ordinary processes: one with
 # `--pkgimages=no` would precompile it first, which takes longer than most projects.
 const WITHOUT_PKG = isdefined(Base, :Precompilation) && isdefined(Base.Precompilation, :precompilepkgs)
-WITHOUT_PKG || include(joinpath(@__DIR__, "offline.jl"))
+if !WITHOUT_PKG
+    using Pkg
+    include(joinpath(@__DIR__, "offline.jl"))
+end
 
 function precompile_packages()
     WITHOUT_PKG && return Base.Precompilation.precompilepkgs(NAMES)

@@ -23,10 +23,12 @@ mod attempt;
 mod cleaning;
 mod descent;
 mod disk;
+mod elsewhere;
 mod precompiling;
 mod reuse;
 mod startup;
 mod traces;
+mod untouched;
 
 use cleaning::ForStartup;
 use startup::MadeStartup;
@@ -191,8 +193,11 @@ pub async fn trace(
         std::fs::copy(&statements.path, output).map_err(Error::file(output))?;
     }
     let Report { project, julia, statements, mut workloads, phases, stuck, warnings, .. } = build.report;
-    // The logs go with the folder.
-    workloads.iter_mut().for_each(|workload| workload.log = None);
+    // The logs go with the folder, but for those that are kept.
+    for workload in &mut workloads {
+        let kept = |log: &PathBuf| prepared.cache.kept_log(&prepared.environment.project_file, log);
+        workload.log = workload.log.as_ref().and_then(kept);
+    }
     let report =
         TraceReport { schema: SCHEMA, project, julia, statements, workloads, phases, stuck, warnings };
     prepared.cache.keep_measured(&prepared.environment.project_file, &report);

@@ -215,6 +215,9 @@ pub struct WorkloadReport {
     /// What else is to be known about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Of a script or notebook that failed, the first error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl WorkloadReport {
@@ -231,6 +234,7 @@ impl WorkloadReport {
             statements,
             log: Some(ran.log.clone()),
             note: ran.note.clone(),
+            error: ran.error.clone(),
         }
     }
 }

@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -115,7 +117,7 @@ fn what_cannot_be_run_is_said_and_the_rest_goes_on() {
         Project::new().package(shapes()).settings(&format!("{ONLY_NOTEBOOKS}time-limit = \"15s\"\n")).write();
     let project = project
         .file("broken.ipynb", "{\"cells\": [")
-        .file("old.ipynb", "{\"nbformat\": 3, \"worksheets\": []}")
+        .file("old.ipynb", "{\"nbformat\": 2, \"worksheets\": []}")
         .file(
             "python.ipynb",
             "{\"nbformat\": 4, \"metadata\": {\"kernelspec\": {\"name\": \"python3\"}}, \"cells\": []}",
@@ -124,7 +126,7 @@ fn what_cannot_be_run_is_said_and_the_rest_goes_on() {
             "crashes.ipynb",
             &notebook(&["using Shapes\nShapes.grown(Shapes.Circle(1.0), 0x01)", "ccall(:abort, Cvoid, ())"]),
         )
-        .file("exits.ipynb", &notebook(&["exit(0)"]))
+        .file("exits.ipynb", &notebook(&["1 + 1", "exit(0)", "2 + 2"]))
         .file("fine.ipynb", &notebook(&["using Shapes\nShapes.grown(Shapes.Circle(1.0), true)"]))
         .file(
             "hangs.ipynb",
@@ -136,6 +138,8 @@ fn what_cannot_be_run_is_said_and_the_rest_goes_on() {
     for (name, outcome) in [("crashes", "crashed"), ("exits", "ok"), ("fine", "ok"), ("hangs", "timeout")] {
         assert_eq!(workload(&report, &format!("{name}.ipynb"))["outcome"], outcome, "{report:#}");
     }
+    assert_eq!(workload(&report, "exits.ipynb")["note"], "`exit` in cell 2 of 3 ended it");
+    assert_eq!(workload(&report, "hangs.ipynb")["note"], Value::Null);
     for argument in ["Bool", "Float32", "UInt8"] {
         let expected = format!("Shapes.grown), Shapes.Circle, {argument}}}");
         assert!(statements.contains(&expected), "{expected} is not in {statements}");
@@ -144,7 +148,209 @@ fn what_cannot_be_run_is_said_and_the_rest_goes_on() {
         report["warnings"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[0].starts_with("broken.ipynb is not run: it is not a notebook: "), "{warnings:?}");
-    assert!(warnings[1].starts_with("old.ipynb is not run: its format is 3"), "{warnings:?}");
+    assert!(warnings[1].starts_with("old.ipynb is not run: its format is 2"), "{warnings:?}");
+}
+
+#[test]
+fn a_cell_sees_what_it_sees_in_a_kernel() {
+    let project = Project::new().settings(ONLY_NOTEBOOKS).write();
+    std::fs::create_dir_all(project.path("src")).unwrap();
+    std::fs::create_dir_all(project.path("notebooks")).unwrap();
+    let project = project
+        .file("src/helper.jl", "include(\"more.jl\")\nhelper(x) = (x, @__DIR__)")
+        .file("src/more.jl", "more() = basename(@__FILE__)");
+    let seen = "write(\"seen\", repr((PROGRAM_FILE, ARGS, Base.source_path(), @__FILE__, @__DIR__, pwd(), isinteractive())))";
+    let cells = ["include(\"../src/helper.jl\")", "write(\"helped\", repr((helper(2), more())))", seen];
+    let project = project.file("notebooks/n.ipynb", &notebook(&cells));
+    let (report, _) = trace(&project);
+    assert_eq!(workload(&report, "notebooks/n.ipynb")["outcome"], "ok", "{report:#}");
+    let written = |name: &str| std::fs::read_to_string(project.path("notebooks").join(name)).unwrap();
+    let (source, here) = (project.path("src"), project.path("notebooks"));
+    assert_eq!(written("helped"), format!("((2, {source:?}), \"more.jl\")"));
+    assert_eq!(written("seen"), format!("(\"\", String[], \"\", \"In[3]\", {here:?}, {here:?}, true)"));
+}
+
+/// All files below a folder, with what is in them; a folder has nothing in it.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    entries.map(|entry| (entry.path().to_owned(), std::fs::read(entry.path()).ok())).collect()
+}
+
+#[test]
+fn a_project_that_a_notebook_changes_stays_as_it_is() {
+    let project = Project::new()
+        .package(package("Own", "of() = 1").by_path())
+        .stdlib("Dates")
+        .settings(ONLY_NOTEBOOKS)
+        .env("JULIA_PKG_SERVER", "")
+        .env("JULIA_PKG_PRECOMPILE_AUTO", "0")
+        .write();
+    for folder in ["notebooks", "other", "marks"] {
+        std::fs::create_dir_all(project.path(folder)).unwrap();
+    }
+    let mark = |name: &str, code: &str| format!("write(\"../marks/{name}\", string({code}))");
+    let cells = [
+        "using Pkg\nPkg.activate(\"..\")".to_owned(),
+        mark("before", "Base.active_project()"),
+        "Pkg.add(\"Printf\")\nusing Printf".to_owned(),
+        // The project's own packages and data are still there.
+        mark("own", "(import Own; pathof(Own))"),
+        mark("data", "read(joinpath(dirname(Base.active_project()), \"data.txt\"), String)"),
+        // It stays as the notebook has changed it.
+        "Pkg.activate(\"..\")\nPkg.add(\"Random\")\nPkg.rm(\"Dates\")".to_owned(),
+        mark("changed", "join(sort(collect(keys(Pkg.project().dependencies))), ' ')"),
+        // Another one, and one that is not there yet.
+        "Pkg.activate(\"../other\")\nPkg.add(\"Printf\")".to_owned(),
+        "Pkg.activate(\"fresh\")\nPkg.develop(path = \"../Own\")".to_owned(),
+        mark("fresh", "join(keys(Pkg.project().dependencies), ' ')"),
+        "Pkg.activate(\"../other\")".to_owned(),
+        mark("other", "join(keys(Pkg.project().dependencies), ' ')"),
+    ];
+    let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+    let project = project
+        .file("data.txt", "some data")
+        .file("other/Project.toml", "# A comment that Pkg does not keep.\n[deps]\n")
+        .file("notebooks/n.ipynb", &notebook(&cells));
+    let before = contents(&project.path(""));
+    let (report, _) = trace(&project);
+    let ran = workload(&report, "notebooks/n.ipynb");
+    assert_eq!(ran["outcome"], "ok", "{report:#}");
+    let mark = |name: &str| std::fs::read_to_string(project.path("marks").join(name)).unwrap();
+    assert_eq!(mark("before"), project.path("Project.toml").to_str().unwrap());
+    assert_eq!(mark("own"), project.path("Own/src/Own.jl").to_str().unwrap());
+    assert_eq!(mark("data"), "some data");
+    assert_eq!(mark("changed"), "Own Printf Random");
+    assert_eq!((mark("other"), mark("fresh")), ("Printf".to_owned(), "Own".to_owned()));
+    let mut after = contents(&project.path(""));
+    after.retain(|file, _| !file.starts_with(project.path("marks")) || before.contains_key(file));
+    assert!(
+        before == after,
+        "{:?}",
+        after.iter().filter(|(file, text)| before.get(*file) != Some(text)).collect::<Vec<_>>()
+    );
+    // And that is said.
+    let note = ran["note"].as_str().unwrap();
+    for name in ["Project.toml", "other/Project.toml", "notebooks/fresh/Project.toml"] {
+        let words = format!("what it changes in {} was changed in a copy", project.path(name).display());
+        assert!(note.contains(&words), "{words} is not in {note}");
+    }
+    // What no change is needs no copy.
+    let quiet = project.file(
+        "notebooks/n.ipynb",
+        &notebook(&["using Pkg\nPkg.activate(\"..\")\nPkg.instantiate()\nPkg.add(\"Dates\")"]),
+    );
+    let (report, _) = trace(&quiet);
+    assert_eq!(workload(&report, "notebooks/n.ipynb")["note"], Value::Null, "{report:#}");
+}
+
+#[test]
+fn what_a_notebook_does_beside_julia_is_said() {
+    let other = "run(`$(Base.julia_cmd()) -e 'write(\"Project.toml\", read(\"Project.toml\", String) * \"# more\")'`)";
+    let project = Project::new().settings(ONLY_NOTEBOOKS).write().file("n.ipynb", &notebook(&[other]));
+    let (report, _) = trace(&project);
+    let words = format!("{} was changed while n.ipynb ran", project.path("Project.toml").display());
+    assert_eq!(report["warnings"], json!([words]));
+}
+
+#[test]
+fn a_project_that_is_not_the_one_that_is_built_for_is_named() {
+    let shapes = |version| package("Shapes", "of() = 1").version(version);
+    let project = Project::new().package(shapes("1.0.0")).stdlib("Dates").settings(ONLY_NOTEBOOKS).write();
+    let (manifest, deps) = (
+        std::fs::read_to_string(project.path("Manifest.toml")).unwrap(),
+        std::fs::read_to_string(project.path("Project.toml")).unwrap(),
+    );
+    for (folder, version) in [("same", "1.0.0"), ("newer", "2.0.0")] {
+        std::fs::create_dir_all(project.path(folder)).unwrap();
+        std::fs::write(project.path(&format!("{folder}/Project.toml")), &deps).unwrap();
+        // Another version is another tree.
+        let lines = manifest.lines().map(|line| match line.strip_prefix("git-tree-sha1 = \"") {
+            Some(_) if version != "1.0.0" => format!("git-tree-sha1 = \"{}\"\n", "f".repeat(40)),
+            _ => format!("{}\n", line.replace("1.0.0", version)),
+        });
+        let manifest: String = lines.collect();
+        std::fs::write(project.path(&format!("{folder}/Manifest.toml")), manifest).unwrap();
+    }
+    let project = project
+        .file("own.ipynb", &notebook(&["using Pkg; Pkg.activate(@__DIR__)"]))
+        .file("same.ipynb", &notebook(&["using Pkg; Pkg.activate(\"same\")"]))
+        .file("newer.ipynb", &notebook(&["using Pkg; Pkg.activate(\"newer\"); Pkg.activate(\".\")"]))
+        .file("unresolved.ipynb", &notebook(&["using Pkg; Pkg.activate(\"unresolved\")"]))
+        .file("temporary.ipynb", &notebook(&["using Pkg; Pkg.activate(mktempdir())"]));
+    let (report, _) = trace(&project);
+    let warnings: Vec<&str> =
+        report["warnings"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+    let newer = project.path("newer");
+    assert_eq!(
+        warnings[0],
+        format!(
+            "newer.ipynb activates {}, which an image of {} does not serve (it has Shapes 2.0.0 instead of 1.0.0): \
+             `jlsys build --project {}` builds one that does",
+            newer.join("Project.toml").display(),
+            project.path("").display().to_string().trim_end_matches('/'),
+            newer.display()
+        )
+    );
+    assert!(warnings[1].starts_with("unresolved.ipynb activates "), "{warnings:?}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    // A trace that is kept says it again.
+    let (again, _) = trace(&project);
+    assert_eq!(again["warnings"], report["warnings"]);
+    assert_eq!(workload(&again, "newer.ipynb")["reused"], true);
+}
+
+#[test]
+fn notebooks_that_feed_each_other_run_in_order() {
+    let project = Project::new().settings(ONLY_NOTEBOOKS).write();
+    let read = "write(\"read\", read(\"written\", String))";
+    let project = project
+        .file("10-read.ipynb", &notebook(&[read]))
+        .file("2-write.ipynb", &notebook(&["sleep(2); write(\"written\", \"by the first\")"]));
+    let report = project.jlsys(&["trace", "--json", "--jobs", "4"]).expect_status(0).json();
+    assert_eq!(workload(&report, "10-read.ipynb")["outcome"], "ok", "{report:#}");
+    assert_eq!(std::fs::read_to_string(project.path("read")).unwrap(), "by the first");
+}
+
+#[test]
+fn what_jupyter_opens_is_run() {
+    let cell = "\"cell_type\": \"code\", \"metadata\": {}";
+    let numbers = format!(
+        "{{\"nbformat\": 4, \"metadata\": {{}}, \"cells\": [{{{cell}, \"source\": \"touch(\\\"numbers\\\")\", \
+         \"outputs\": [{{\"data\": [NaN, -Infinity, \"\\ud800\"]}}]}}]}}"
+    );
+    let old = json!({"nbformat": 3, "metadata": {"language": "Julia"}, "worksheets": [
+        {"cells": [{"cell_type": "code", "input": ["touch(\"old\")"], "language": "julia", "outputs": []}]}]});
+    let project = Project::new()
+        .settings(ONLY_NOTEBOOKS)
+        .write()
+        .file("numbers.ipynb", &format!("\u{feff}{numbers}"))
+        .file("old.ipynb", &old.to_string());
+    let (report, _) = trace(&project);
+    assert_eq!(report["warnings"], json!([]));
+    for name in ["numbers", "old"] {
+        assert!(project.path(name).exists(), "{report:#}");
+    }
+}
+
+#[test]
+fn the_first_error_of_a_notebook_is_said_and_where_its_log_is() {
+    let project = Project::new().settings(ONLY_NOTEBOOKS).write();
+    let project =
+        project.file("n.ipynb", &notebook(&["1 + 1", "error(\"no data today\")", "undefined_name"]));
+    for _ in 0..2 {
+        let ran = project.jlsys(&["trace", "--json"]).expect_status(0);
+        let report = ran.json();
+        let ran_notebook = workload(&report, "n.ipynb");
+        assert_eq!(ran_notebook["error"], "cell 2 failed: no data today");
+        let log = ran_notebook["log"].as_str().unwrap();
+        assert!(std::fs::read_to_string(log).unwrap().contains("cell 3 failed: UndefVarError"), "{log}");
+        ran.expect_stderr(&format!(
+            "not every cell succeeded (cell 2 failed: no data today; log: {log}); all count"
+        ));
+    }
+    let project = project.file("n.ipynb", &notebook(&["1 + 1"]));
+    let (report, _) = trace(&project);
+    assert_eq!(workload(&report, "n.ipynb")["log"], Value::Null);
 }
 
 #[test]

@@ -170,6 +170,58 @@ fn nothing_is_written_into_the_project() {
 }
 
 #[test]
+fn what_scripts_and_suites_do_with_pkg_stays_out_of_projects() {
+    // A sandbox has neither Pkg nor Printf.
+    let install = "const REQUIRE = isdefined(Base, :require_stdlib) ? Base.require_stdlib : Base.require
+        const Pkg = REQUIRE(Base.PkgId(Base.UUID(\"44cfe95a-1eb2-52ea-b672-e2afdf69b78f\"), \"Pkg\"))
+        Pkg.activate(ENV[\"THE_PROJECT\"])
+        Pkg.add(\"Printf\")
+        using Printf\n";
+    // In the second's sandbox something is missing, so it runs in the project.
+    let direct = format!("{install}@sprintf(\"%d\", 1) == \"1\" || error()");
+    let project = Project::new()
+        .package(package("Sandboxed", "of() = 1").by_path().tests(&direct))
+        .package(package("Direct", "of() = 1").by_path().tests(&direct))
+        .settings("[workloads]\nkinds = [\"tests\", \"scripts\"]\n")
+        .env("JULIA_PKG_SERVER", "")
+        .env("JULIA_PKG_PRECOMPILE_AUTO", "0")
+        .file("precompile.jl", &direct)
+        .write();
+    let place = project.path("");
+    let project = project
+        .env("THE_PROJECT", place)
+        .file("Direct/test/Project.toml", "[deps]\nNowhere = \"6a6c7379-7300-4000-8000-6e6f77686572\"\n");
+    let files =
+        || ["Project.toml", "Manifest.toml"].map(|name| std::fs::read_to_string(project.path(name)).unwrap());
+    let before = files();
+    let report = trace(&project);
+    for name in ["Sandboxed", "Direct", "precompile.jl"] {
+        assert_eq!(outcome(&report, name), "ok", "{name}: {report:#}");
+        let note = workload(&report, name)["note"].as_str().unwrap_or_default();
+        assert!(note.contains("was changed in a copy"), "{name}: {note}");
+    }
+    assert_eq!(before, files());
+}
+
+#[test]
+fn a_script_that_fails_is_said_with_its_error_and_its_log() {
+    let project = Project::new()
+        .settings("[workloads]\nkinds = [\"scripts\"]\n")
+        .file("precompile.jl", "println(\"begins\")\nf() = error(\"no data today\")\nf()")
+        .write();
+    for _ in 0..2 {
+        let ran = project.jlsys(&["trace", "--json"]).expect_status(0);
+        let report = ran.json();
+        let script = workload(&report, "precompile.jl");
+        assert_eq!(script["error"], "no data today");
+        let log = script["log"].as_str().unwrap();
+        let text = std::fs::read_to_string(log).unwrap();
+        assert!(text.starts_with("begins\n") && text.contains("precompile.jl:2"), "{text}");
+        ran.expect_stderr(&format!("failed (no data today; log: {log}); what it compiled until then counts"));
+    }
+}
+
+#[test]
 fn packages_that_do_not_load_are_named_and_the_rest_goes_on() {
     let project = Project::new()
         .package(package("Throws", "error(\"not today\")"))

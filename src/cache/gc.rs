@@ -150,6 +150,7 @@ impl Cache {
         }
         if let Some(max_age) = max_age {
             self.bound_traces(max_age, u64::MAX);
+            self.bound_logs(max_age);
         }
         let records = ["projects", "probes", targets::FOLDER, measured::FOLDER];
         let records = records.map(|name| children(&self.folder(name)));

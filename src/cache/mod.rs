@@ -7,6 +7,7 @@
 //! failures/KEY/   report.json and logs/ of a build that came to nothing
 //! projects/       which entry a project used last, and with which flags
 //! measured/       what `jlsys trace` last measured of a project
+//! logs/PROJECT/   what a project's own scripts and notebooks printed that failed
 //! probes/         what each Julia said of itself
 //! targets/        for which CPUs each Julia can generate code
 //! startup/        links to the startup packages of entries and of builds under way
@@ -27,6 +28,7 @@ mod gc;
 mod health;
 mod listing;
 mod lock;
+mod logs;
 mod mapped;
 mod measured;
 mod probes;
@@ -195,6 +197,7 @@ impl Cache {
         staging::sweep(&self.folder("tmp"));
         startup::sweep(self);
         self.bound_traces(traces::OLDEST, traces::LARGEST);
+        self.bound_logs(traces::OLDEST);
     }
 
     /// The entry of a key, if there is one that may be used.

@@ -66,6 +66,12 @@ pub struct KeptTrace {
     pub peak_memory_bytes: u64,
     /// What else is to be known about it, as the end of a sentence.
     pub note: Option<String>,
+    /// Of a script or notebook that failed, the first error.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// The projects that became active in it.
+    #[serde(default)]
+    pub activated: Vec<PathBuf>,
     /// The trace before it was packed; absent when nothing was compiled.
     trace: Option<FileRecord>,
     /// The log before it was packed.
@@ -97,6 +103,8 @@ impl KeptTrace {
             limit: ran.limit.as_secs_f64(),
             peak_memory_bytes: ran.peak_memory_bytes,
             note: ran.note.clone(),
+            error: ran.error.clone(),
+            activated: ran.activated.clone(),
             trace: None,
             log: None,
         }

@@ -33,6 +33,8 @@ drivers! {
     LOAD = "load.jl";
     /// Runs a notebook's cells as a kernel does.
     NOTEBOOK = "notebook.jl";
+    /// Leaves word of what a workload does; included by others.
+    NOTES = "notes.jl";
     /// Loads packages, replays statements and leaves the image's object behind.
     OBJECT = "object.jl";
     /// Keeps Pkg from the network; included by others.
@@ -45,6 +47,8 @@ drivers! {
     PROBE = "probe.jl";
     /// Replays statements; included by others.
     REPLAY = "replay.jl";
+    /// Has Pkg write what a workload changes into a copy of the project.
+    SHADOW = "shadow.jl";
     /// Precompiles the startup package.
     STARTUP = "startup.jl";
     /// Loads the startup package before a session's own code.

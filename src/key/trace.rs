@@ -58,8 +58,16 @@ pub struct TraceInputs {
 pub const TRACES_FORMAT: u32 = 1;
 
 /// The drivers that run workloads, and what they include.
-const DRIVERS: &[Driver] =
-    &[Driver::COMPILING, Driver::LOAD, Driver::NOTEBOOK, Driver::OFFLINE, Driver::PACKAGES, Driver::TEST];
+const DRIVERS: &[Driver] = &[
+    Driver::COMPILING,
+    Driver::LOAD,
+    Driver::NOTEBOOK,
+    Driver::NOTES,
+    Driver::OFFLINE,
+    Driver::PACKAGES,
+    Driver::SHADOW,
+    Driver::TEST,
+];
 
 /// A package that a workload can load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

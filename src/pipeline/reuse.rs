@@ -70,6 +70,8 @@ impl<'a> Reuse<'a> {
                 trace: trace.clone(),
                 log: log.clone(),
                 note: kept.note,
+                error: kept.error,
+                activated: kept.activated,
             })
         })
     }

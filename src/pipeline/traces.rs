@@ -13,9 +13,11 @@ use super::disk::is_no_room;
 use super::precompiling::Precompiled;
 use super::reuse::Reuse;
 use super::startup::TriedStartup;
-use super::{Build, broken, count, note_cut_short};
+use super::untouched::Untouched;
+use super::{Build, broken, count, elsewhere, note_cut_short};
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
+use crate::prepare::Prepared;
 use crate::report::{PhaseReport, Report, StatementCounts, WorkloadReport};
 use crate::sysimage::ObjectProcess;
 use crate::trace::Owner;
@@ -66,6 +68,9 @@ struct Tracing<'t> {
     runner: Runner<'t>,
     reuse: Reuse<'t>,
     cleaning: RefCell<Cleaning>,
+    untouched: RefCell<Untouched>,
+    /// Which of the project's files changed meanwhile, one sentence each.
+    touched: RefCell<Vec<String>>,
 }
 
 /// What loading the packages came to.
@@ -105,7 +110,8 @@ impl<'a> Build<'a> {
         };
         let reuse = Reuse::new(this.prepared, this.options);
         let cleaning = RefCell::new(Cleaning::new(&this.prepared.plan.workloads, &path)?);
-        let tracing = Tracing { runner, reuse, cleaning };
+        let untouched = RefCell::new(Untouched::new(&this.prepared.environment));
+        let tracing = Tracing { runner, reuse, cleaning, untouched, touched: RefCell::default() };
 
         let mut others = this.take_kept(&tracing);
         let mut left = Vec::new();
@@ -143,6 +149,7 @@ impl<'a> Build<'a> {
         }
 
         let mut cleaning = tracing.cleaning.into_inner();
+        self.report.warnings.extend(tracing.touched.into_inner());
         loaded.note_in(&mut self.report);
         if let Some(ran_until) = ran_until {
             self.report.phases.push(loaded.until(ran_until));
@@ -177,7 +184,7 @@ impl<'a> Build<'a> {
 
     /// Takes in the traces that are kept; which workloads are to run, in the order in which they are best started.
     fn take_kept(&self, tracing: &Tracing<'_>) -> Vec<Workload> {
-        let Tracing { runner, reuse, cleaning } = tracing;
+        let Tracing { runner, reuse, cleaning, .. } = tracing;
         let mut others = Vec::new();
         let mut kept = Vec::new();
         for workload in self.prepared.plan.to_run() {
@@ -191,7 +198,7 @@ impl<'a> Build<'a> {
             self.progress.say(&format!("reusing {what}: nothing that {they} can load changed since"));
         }
         for ran in kept {
-            self.progress.say(&format!("  {}", describe(&ran)));
+            self.say_of(&ran);
             cleaning.borrow_mut().arrive(ran);
         }
         reuse.longest_first(&mut others);
@@ -207,7 +214,7 @@ impl<'a> Build<'a> {
         if workloads.is_empty() {
             return Ok(None);
         }
-        let Tracing { runner, reuse, cleaning } = tracing;
+        let Tracing { runner, reuse, cleaning, untouched, touched } = tracing;
         let title = format!("running {}, {} at once", count(workloads.len(), "workload"), runner.jobs);
         let phase = self.progress.phase(title);
         let running = RefCell::new(Vec::new());
@@ -216,15 +223,30 @@ impl<'a> Build<'a> {
             phase.update(&running.borrow().join(", "));
         };
         let on_end = |workload: &Workload, ran: Ran| {
+            touched.borrow_mut().extend(untouched.borrow_mut().look(&running.borrow()));
             running.borrow_mut().retain(|name| *name != ran.name);
             phase.update(&running.borrow().join(", "));
-            self.progress.say(&format!("  {}", describe(&ran)));
+            self.say_of(&ran);
             reuse.keep(workload, &ran);
             cleaning.borrow_mut().arrive(ran);
         };
         runner.run(workloads, on_start, on_end).await?;
         phase.done("");
         Ok(Some(self.budget.started().elapsed()))
+    }
+
+    /// Says how a workload went. What a script or notebook of the user's printed that failed can be read afterwards.
+    fn say_of(&self, ran: &Ran) {
+        let Prepared { cache, environment, .. } = self.prepared;
+        let log = match (ran.kind, ran.outcome) {
+            (Kind::Load | Kind::Tests, _) => None,
+            (Kind::Notebooks | Kind::Scripts, Outcome::Ok) => {
+                cache.forget_log(&environment.project_file, &ran.log);
+                None
+            }
+            (Kind::Notebooks | Kind::Scripts, _) => cache.keep_log(&environment.project_file, &ran.log),
+        };
+        self.progress.say(&format!("  {}", describe(ran, log.as_deref())));
     }
 
     /// Starts the process that is to write the image, which reads the statements file while it grows.
@@ -257,7 +279,7 @@ impl<'a> Build<'a> {
 
     /// Loads the packages, and lets cleaning begin: what is known then is whose statements can be replayed.
     async fn load(&self, tracing: &Tracing<'_>) -> Result<PackagesLoaded, Error> {
-        let Tracing { runner, reuse, cleaning } = tracing;
+        let Tracing { runner, reuse, cleaning, .. } = tracing;
         let plan = &self.prepared.plan;
         let started = Instant::now();
         let loaded = match reuse.take(&Workload::Load, runner) {
@@ -327,6 +349,7 @@ impl<'a> Build<'a> {
             note_cut_short(&mut report, &self.budget, &did);
         }
         for (ran, lines) in workloads {
+            report.warnings.extend(elsewhere::warnings(self.prepared, ran));
             report.workloads.push(WorkloadReport::new(ran, *lines, self.budget.started()));
             if !ran.reused {
                 report.saw_memory(ran.peak_memory_bytes);
@@ -367,21 +390,26 @@ impl PackagesLoaded {
     }
 }
 
-/// A workload's end in one line.
-fn describe(ran: &Ran) -> String {
+/// A workload's end in one line, with the log that is kept of it.
+fn describe(ran: &Ran, log: Option<&Path>) -> String {
     let what = ran.kind.of(&ran.name);
-    let how = match ran.outcome {
-        Outcome::Ok => String::new(),
-        Outcome::Failed if ran.kind == Kind::Notebooks => ", not every cell succeeded; all count".to_owned(),
-        Outcome::Failed => ", failed; what it compiled until then counts".to_owned(),
-        Outcome::Timeout if ran.cut_short => {
-            ", ended by the time budget; what it compiled until then counts".to_owned()
+    let (how, counts) = match ran.outcome {
+        Outcome::Ok => ("", ""),
+        Outcome::Failed if ran.kind == Kind::Notebooks && ran.error.is_some() => {
+            (", not every cell succeeded", "; all count")
         }
-        Outcome::Timeout => ", ended at the time limit; what it compiled until then counts".to_owned(),
-        Outcome::Stuck => ", stuck, so it was ended; what it compiled until then counts".to_owned(),
-        Outcome::Crashed => ", crashed; what it compiled until then counts".to_owned(),
+        Outcome::Failed => (", failed", "; what it compiled until then counts"),
+        Outcome::Timeout if ran.cut_short => {
+            (", ended by the time budget", "; what it compiled until then counts")
+        }
+        Outcome::Timeout => (", ended at the time limit", "; what it compiled until then counts"),
+        Outcome::Stuck => (", stuck, so it was ended", "; what it compiled until then counts"),
+        Outcome::Crashed => (", crashed", "; what it compiled until then counts"),
     };
+    let log = log.map(|log| format!("log: {}", log.display()));
+    let details: Vec<&str> = ran.error.iter().chain(&log).map(String::as_str).collect();
+    let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join("; ")) };
     let note = ran.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
     let reused = if ran.reused { "reused, " } else { "" };
-    format!("{what}: {reused}{:.1} s{how}{note}", ran.seconds)
+    format!("{what}: {reused}{:.1} s{how}{details}{counts}{note}", ran.seconds)
 }

@@ -246,6 +246,7 @@ mod tests {
             statements,
             log: None,
             note: None,
+            error: None,
         }
     }
 

@@ -74,6 +74,8 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         trace: trace.clone(),
         log: log.clone(),
         note: None,
+        error: None,
+        activated: Vec::new(),
     };
     let mut failed: BTreeMap<Identity, String> = BTreeMap::new();
     for _ in 0..ROUNDS {

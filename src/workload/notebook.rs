@@ -1,12 +1,13 @@
 //! The code in a notebook.
 //!
-//! The format is that of <https://nbformat.readthedocs.io/en/latest/format_description.html>, version 4 of any minor number.
-//! Outputs, which can be megabytes, are passed over while reading.
+//! The format is that of <https://nbformat.readthedocs.io/en/latest/format_description.html>, version 4 of any minor number, or 3,
+//! which Jupyter takes too (`nbformat/v4/convert.py`). Outputs, which can be megabytes, are passed over while reading.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::notebook_json;
 use crate::file::Sha256Digest;
 
 /// Reading takes time at each start of Julia, since the code is part of the key. Larger ones hold data rather than code.
@@ -40,12 +41,12 @@ pub enum NotebookError {
     /// It is not JSON, or not a notebook.
     #[error("it is not a notebook: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// It has another format than 4.
+    /// It has another format than 3 or 4.
     #[error(
-        "its format is {0}, and only 4 is read: `jupyter nbconvert --to notebook` makes a newer one of it"
+        "its format is {0}, and 3 and 4 are read: `jupyter nbconvert --to notebook` makes a newer one of an older"
     )]
     Format(u64),
-    /// It is for another language, or does not say for which.
+    /// It is for another language.
     #[error("its language is {0}")]
     Language(String),
 }
@@ -64,6 +65,15 @@ struct File {
     metadata: Metadata,
     #[serde(default)]
     cells: Vec<Cell>,
+    /// What format 3 has the cells in.
+    #[serde(default)]
+    worksheets: Vec<Worksheet>,
+}
+
+#[derive(Deserialize)]
+struct Worksheet {
+    #[serde(default)]
+    cells: Vec<Cell>,
 }
 
 #[derive(Default, Deserialize)]
@@ -71,6 +81,8 @@ struct File {
 struct Metadata {
     kernelspec: Option<KernelInfo>,
     language_info: Option<LanguageInfo>,
+    /// Where IJulia put it in format 3.
+    language: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -89,8 +101,12 @@ struct LanguageInfo {
 #[derive(Deserialize)]
 struct Cell {
     cell_type: String,
-    #[serde(default)]
+    /// In format 3 code is `input`.
+    #[serde(default, alias = "input")]
     source: Source,
+    /// In format 3 each cell has one.
+    #[serde(default)]
+    language: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -117,17 +133,22 @@ impl Notebook {
     }
 
     fn parse(name: &Path, path: PathBuf, text: &[u8]) -> Result<Self, NotebookError> {
-        let file: File = serde_json::from_slice(text)?;
-        if file.nbformat != 4 {
+        let file: File = notebook_json::read(text)?;
+        if !(3..=4).contains(&file.nbformat) {
             return Err(NotebookError::Format(file.nbformat));
         }
-        let language = file.metadata.language();
-        if !language.eq_ignore_ascii_case("julia") {
+        let all = file.worksheets.into_iter().flat_map(|sheet| sheet.cells).chain(file.cells);
+        let code: Vec<Cell> = all.filter(|cell| cell.cell_type == "code").collect();
+        let of_cells = || code.first().and_then(|cell| cell.language.clone());
+        // Jupyter asks which kernel to take where a notebook does not say; in a project of Julia's that is Julia's.
+        if let Some(language) = file.metadata.language().or_else(of_cells)
+            && !language.eq_ignore_ascii_case("julia")
+        {
             return Err(NotebookError::Language(language));
         }
         let mut with_commands = 0;
         let mut cells = Vec::new();
-        for cell in file.cells.into_iter().filter(|cell| cell.cell_type == "code") {
+        for cell in code {
             let source = match cell.source {
                 Source::Text(text) => text,
                 Source::Lines(lines) => lines.concat(),
@@ -163,13 +184,13 @@ impl Notebook {
 
 impl Metadata {
     /// The language by what the last kernel said of itself, else by what was chosen.
-    fn language(self) -> String {
+    fn language(self) -> Option<String> {
         let kernel = self.kernelspec.unwrap_or_default();
         let by_name = kernel.name.map(|name| {
             if name.starts_with("julia") { "julia".to_owned() } else { format!("that of the kernel {name}") }
         });
         let info = self.language_info.and_then(|info| info.name);
-        info.or(kernel.language).or(by_name).unwrap_or_else(|| "not said".to_owned())
+        info.or(kernel.language).or(by_name).or(self.language)
     }
 }
 
@@ -253,7 +274,29 @@ mod tests {
             with(json!({"kernelspec": {"name": "python3"}})),
             Err("its language is that of the kernel python3".into())
         );
-        assert_eq!(with(json!({})), Err("its language is not said".into()));
+        assert_eq!(with(json!({"language": "python"})), Err("its language is python".into()));
+        for unsaid in [json!({}), json!({"kernelspec": {}}), json!({"kernelspec": null, "language_info": {}})]
+        {
+            assert_eq!(with(unsaid), Ok(1));
+        }
+    }
+
+    #[test]
+    fn what_jupyter_opens_is_read() {
+        // The format of IPython 1, in which IJulia's first notebooks are.
+        let old = json!({"nbformat": 3, "nbformat_minor": 0, "metadata": {"language": "Julia", "name": ""}, "worksheets": [
+            {"metadata": {}, "cells": [
+                {"cell_type": "heading", "level": 1, "source": ["x"]},
+                {"cell_type": "code", "collapsed": false, "input": ["a = 1\n", "a"], "language": "python", "outputs": []},
+            ]}, {"cells": [{"cell_type": "code", "input": "b = 2"}]}]});
+        assert_eq!(read(&old).unwrap().cells, ["a = 1\na", "b = 2"]);
+        let python = json!({"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": "1", "language": "python"}]}]});
+        assert_eq!(read(&python).unwrap_err(), "its language is python");
+        let numbers = "\u{feff}{\"nbformat\": 4, \"cells\": [{\"cell_type\": \"code\", \"source\": \"1 + 1\", \
+             \"outputs\": [{\"data\": {\"x\": [NaN, -Infinity], \"y\": \"\\ud83d\"}}]}]}";
+        assert_eq!(parse(numbers).unwrap().cells, ["1 + 1"]);
+        let half = "{\"nbformat\": 4, \"cells\": [{\"cell_type\": \"code\", \"source\": [\"\\ud83d = 1\"]}]}";
+        assert_eq!(parse(half).unwrap().cells, ["\u{fffd} = 1"]);
     }
 
     #[test]
@@ -267,11 +310,12 @@ mod tests {
             "{\"nbformat\": \"4\"}",
             "{\"nbformat\": 4, \"cells\": [{}]}",
             "\u{feff}{}",
+            "{\"nbformat\": NaN}",
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with("it is not a notebook: ") && !error.contains('\n'), "{error}");
         }
-        assert!(parse("{\"nbformat\": 3, \"worksheets\": []}").unwrap_err().starts_with("its format is 3"));
+        assert!(parse("{\"nbformat\": 2, \"worksheets\": []}").unwrap_err().starts_with("its format is 2"));
         assert!(Notebook::parse(Path::new("n"), PathBuf::from("/n"), &[0xff, 0xfe]).is_err());
     }
 

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::compiling;
+use super::notes::Notes;
 use super::{Kind, Notebook, Scope, Script, TestSuite, Workload};
+use super::{compiling, order};
 use crate::julia::{Driver, JuliaInstall};
 use crate::process::{self, Command, Ending, Finished, ProcessError, Standstill};
 
@@ -99,6 +100,10 @@ pub struct Ran {
     pub log: PathBuf,
     /// What else is to be known about it, as the end of a sentence.
     pub note: Option<String>,
+    /// Of a script or notebook that failed, the first error.
+    pub error: Option<String>,
+    /// The projects that became active in it.
+    pub activated: Vec<PathBuf>,
 }
 
 /// Runs workloads.
@@ -126,8 +131,8 @@ pub struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Runs test suites, notebooks and scripts; they start in the order in which they come. `on_start` and `on_end` hear of
-    /// each.
+    /// Runs test suites, notebooks and scripts; they start in the order in which they come, but for notebooks that may feed each
+    /// other. `on_start` and `on_end` hear of each.
     ///
     /// Loading is not run here, but by [`crate::workload::load`].
     pub async fn run(
@@ -138,21 +143,24 @@ impl Runner<'_> {
     ) -> Result<(), ProcessError> {
         let waiting = Cell::new(workloads.len());
         let (on_start, on_end, waiting) = (&on_start, &on_end, &waiting);
-        let running = workloads.iter().map(|workload| async move {
+        let running = order::chains(workloads).into_iter().map(|chain| async move {
             // Nobody closes the semaphores, so there is always a turn to wait for.
-            let _place = match workload.kind() {
-                Kind::Tests => Some(self.suites.acquire().await),
-                Kind::Load | Kind::Notebooks | Kind::Scripts => None,
+            let _place = match chain.first().map(|workload| workload.kind()) {
+                Some(Kind::Tests) => Some(self.suites.acquire().await),
+                _ => None,
             };
+            // A chain keeps its turn: it would have to queue behind everything else otherwise.
             let _turn = self.turns.acquire().await;
-            let limit = self.share(waiting.get());
-            waiting.set(waiting.get() - 1);
-            on_start(workload);
-            let ran = match limit < WORTH_STARTING {
-                true => self.not_run(workload),
-                false => self.run_one(workload, limit).await?,
-            };
-            on_end(workload, ran);
+            for (done, workload) in chain.iter().enumerate() {
+                let limit = self.share(waiting.get(), chain.len() - done);
+                waiting.set(waiting.get() - 1);
+                on_start(workload);
+                let ran = match limit < WORTH_STARTING {
+                    true => self.not_run(workload),
+                    false => self.run_one(workload, limit).await?,
+                };
+                on_end(workload, ran);
+            }
             Ok(())
         });
         futures_util::future::try_join_all(running).await.map(|_: Vec<()>| ())
@@ -160,15 +168,15 @@ impl Runner<'_> {
 
     /// How long a workload may run that starts now.
     pub(super) fn limit(&self) -> Duration {
-        self.share(1)
+        self.share(1, 1)
     }
 
-    /// How long one of `waiting` workloads may run that starts now: its own limit, or less, so that time for the others
-    /// is left.
-    fn share(&self, waiting: usize) -> Duration {
+    /// How long one of `waiting` workloads may run that starts now, of which `behind_each_other` run one after another: its own
+    /// limit, or less, so that time for the others is left.
+    fn share(&self, waiting: usize, behind_each_other: usize) -> Duration {
         let Some(deadline) = self.deadline else { return self.time_limit };
         let left = deadline.saturating_duration_since(Instant::now());
-        let rounds = waiting.div_ceil(self.jobs).max(1);
+        let rounds = waiting.div_ceil(self.jobs).max(behind_each_other).max(1);
         let share = left.as_secs_f64() / rounds as f64;
         self.time_limit.min(Duration::from_secs_f64(share))
     }
@@ -195,6 +203,8 @@ impl Runner<'_> {
             trace,
             log,
             note: None,
+            error: None,
+            activated: Vec::new(),
         }
     }
 
@@ -211,12 +221,14 @@ impl Runner<'_> {
         let started = Some(Instant::now());
         let name = workload.name();
         let (trace, log) = self.files(workload);
-        // Test suites write temporary files; those of one that is ended early go with the folder.
-        let temporary = tempfile::Builder::new().prefix("jlsys-").tempdir().ok();
-        let in_temporary = |command: Command| match &temporary {
-            Some(folder) => command.env("TMPDIR", folder.path()),
-            None => command,
-        };
+        // What they leave of temporary files goes with the folder; and so do the copies of projects that they change. Where the system
+        // has no room for one, the build's own folder does, and goes at its end.
+        let temporary = tempfile::Builder::new().prefix("jlsys-").tempdir();
+        let folder = temporary
+            .as_ref()
+            .map_or_else(|_| trace.with_extension("tmp"), |folder| folder.path().to_owned());
+        let _ = std::fs::create_dir_all(&folder);
+        let in_temporary = |command: Command| command.env("TMPDIR", &folder);
         let mut scope = Scope::Project;
         let finished = match workload {
             Workload::Tests(suite) => {
@@ -240,22 +252,31 @@ impl Runner<'_> {
             Ending::Exited(code) if code != 0 => signal_in(&log).map_or(finished.ending, Ending::Killed),
             ending => ending,
         };
-        let mut notes = match workload {
+        let Finished { seconds, peak_memory_bytes, stuck: packages, .. } = finished;
+        let outcome = Outcome::from(ending);
+        let mut notes = Notes::take(&trace);
+        if matches!(outcome, Outcome::Timeout | Outcome::Stuck) {
+            // It was in this cell when it was ended.
+            notes.exited = None;
+        }
+        let mut sentences: Vec<String> = match workload {
             Workload::Notebook(notebook) => notebook.note().into_iter().collect(),
             _ => Vec::new(),
         };
-        let Finished { seconds, peak_memory_bytes, stuck: packages, .. } = finished;
-        let outcome = Outcome::from(ending);
         let mut stuck: Vec<Standstill> = packages.iter().map(Standstill::from).collect();
-        notes.extend(stuck.iter().map(|it| format!("{} was stuck and was ended", it.what)));
+        sentences.extend(stuck.iter().map(|it| format!("{} was stuck and was ended", it.what)));
         if let Ending::Stuck { seconds } = ending {
             let cell = last_cell(&log).filter(|_| workload.kind() == Kind::Notebooks);
-            notes.extend(cell.map(|cell| format!("it was in cell {cell}")));
+            sentences.extend(cell.map(|cell| format!("it was in cell {cell}")));
             let what = workload.kind().of(&name);
             let what = cell.map_or(what.clone(), |cell| format!("cell {cell} of {what}"));
             stuck.push(Standstill::of(what, seconds));
         }
-        let note = (!notes.is_empty()).then(|| notes.join("; "));
+        sentences.extend(notes.sentences());
+        let error = match workload {
+            Workload::Script(_) if outcome != Outcome::Ok => Some(process::julia_error(&log)),
+            _ => notes.failed,
+        };
         Ok(Ran {
             name,
             kind: workload.kind(),
@@ -272,7 +293,9 @@ impl Runner<'_> {
             stuck,
             trace,
             log,
-            note,
+            note: (!sentences.is_empty()).then(|| sentences.join("; ")),
+            error: error.filter(|error| !error.is_empty()),
+            activated: notes.activated,
         })
     }
 
@@ -288,11 +311,13 @@ impl Runner<'_> {
             .julia
             .command(self.project_file)
             .arg(IN_HASTE)
+            .args(self.shadowing())
             .arg(Driver::TEST.path_in(self.drivers))
             .arg(&suite.package)
             .arg(trace)
             .args(self.julia.differences().test_arguments())
             .args(self.counting())
+            .args(self.shadowing())
             .envs(self.julia.differences().pkg_variables());
         let finished = process::run(&prepare(in_sandbox), Some(limit), log).await?;
         let was_made = trace.metadata().is_ok_and(|metadata| metadata.len() > 0);
@@ -304,7 +329,8 @@ impl Runner<'_> {
         let _ = std::fs::rename(log, log.with_extension("sandbox.log"));
         let left = limit.saturating_sub(Duration::from_secs_f64(finished.seconds));
         let tests = suite.folder.join("test");
-        let direct = self.traced(trace).arg(IN_HASTE).arg("runtests.jl").directory(tests);
+        let direct =
+            self.traced(trace).args(self.shadowing()).arg(IN_HASTE).arg("runtests.jl").directory(tests);
         let second = process::run(&prepare(direct), Some(left), log).await?;
         let both = Finished {
             ending: second.ending,
@@ -317,19 +343,30 @@ impl Runner<'_> {
 
     fn script_command(&self, script: &Script, trace: &Path) -> Command {
         let folder = script.path.parent().unwrap_or(Path::new("/"));
-        self.traced(trace).arg(IN_HASTE).arg(&script.path).directory(folder)
+        self.traced(trace).args(self.shadowing()).arg(IN_HASTE).arg(&script.path).directory(folder)
     }
 
     /// Interactive, as a kernel is, and in the notebook's folder.
     fn notebook_command(&self, notebook: &Notebook, cells: &Path, trace: &Path) -> Command {
         let folder = notebook.path.parent().unwrap_or(Path::new("/"));
         let driver = Driver::NOTEBOOK.path_in(self.drivers);
-        self.traced(trace).arg(IN_HASTE).arg("-i").arg(driver).arg(cells).directory(folder)
+        self.traced(trace)
+            .args(self.shadowing())
+            .arg(IN_HASTE)
+            .arg("-i")
+            .arg(driver)
+            .arg(cells)
+            .directory(folder)
     }
 
     /// A Julia in the project that traces what it compiles.
     pub(super) fn traced(&self, trace: &Path) -> Command {
         self.julia.command(self.project_file).option("--trace-compile=", trace).args(self.counting())
+    }
+
+    /// Arguments that keep what a process does with Pkg out of the user's projects.
+    fn shadowing(&self) -> [OsString; 2] {
+        ["-L".into(), Driver::SHADOW.path_in(self.drivers).into()]
     }
 
     /// Arguments that have a process count how long it compiles, where it can.

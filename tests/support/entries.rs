@@ -116,6 +116,7 @@ impl Made {
                 statements: 1200,
                 log: Some(log),
                 note: None,
+                error: None,
             }],
             phases: vec![PhaseReport { name: "compile".to_owned(), started: Some(75.5), seconds: 141.0 }],
             stuck: Vec::new(),

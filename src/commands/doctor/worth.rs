@@ -203,6 +203,7 @@ mod tests {
             statements,
             log,
             note,
+            error: None,
         }
     }
 
