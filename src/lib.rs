@@ -15,6 +15,7 @@ pub mod file;
 pub mod julia;
 pub mod kernel;
 pub mod key;
+pub mod output;
 pub mod pipeline;
 pub mod plan;
 pub mod prepare;

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     match jlsys::commands::execute(&cli.command) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            anstream::eprintln!("jlsys: {error}");
+            jlsys::output::tell(format_args!("jlsys: {error}"));
             error.exit().into()
         }
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Zoned;
 
+use crate::output::tell;
+
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
@@ -79,9 +81,9 @@ impl Progress {
             return;
         }
         match &self.bars {
-            Some(bars) => bars.suspend(|| anstream::eprintln!("{text}")),
+            Some(bars) => bars.suspend(|| tell(text)),
             // In a build log, when something happened is half of what one wants to know.
-            None => anstream::eprintln!("{} {text}", Zoned::now().strftime("%Y-%m-%d %H:%M:%S")),
+            None => tell(format_args!("{} {text}", Zoned::now().strftime("%Y-%m-%d %H:%M:%S"))),
         }
     }
 }

@@ -255,3 +255,21 @@ fn an_option_that_asks_for_other_code_is_named() {
     let ran = project.jlsys(&["run", "--", "-v"]).expect_status(0);
     assert_eq!(ran.stderr(), "");
 }
+
+#[test]
+fn whoever_reads_may_have_gone() {
+    let project = Project::new().stdlib("Random").write();
+    let jlsys = project.command(&[]);
+    let program = jlsys.get_program().to_str().unwrap().to_owned();
+    // The reader has gone when the command begins to write.
+    for command in ["status", "doctor", "cache list", "completions bash", "status --json"] {
+        let script = format!("{{ sleep 1; \"$0\" {command}; echo $? >status; }} 2>&1 | true; cat status");
+        let ran = Ran(project.command_for("bash", &["-c", &script, &program]).output().unwrap());
+        assert!(["0\n", "1\n"].contains(&ran.stdout().as_str()), "{command}: {}", ran.stdout());
+        assert_eq!(ran.stderr(), "", "{command}");
+    }
+    // The line that says why there is no image is heard by nobody, and Julia starts.
+    let script = "{ sleep 1; \"$0\" run -- -e 'print(stdout, 1)' 3>&1 >out; } 2>&1 | true; cat out";
+    let ran = Ran(project.command_for("bash", &["-c", script, &program]).output().unwrap());
+    assert_eq!(ran.stdout(), "1");
+}

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cli::{KernelCommand, KernelInstallArgs};
 use crate::error::{Error, Exit};
 use crate::kernel::{self, Found, InstallOptions, JupyterFolders, KernelError, Kernels, State};
+use crate::output::tell;
 use crate::report::SCHEMA;
 
 pub(super) fn execute(command: &KernelCommand) -> Result<Exit, Error> {
@@ -23,7 +24,7 @@ fn install(folders: &JupyterFolders, args: &KernelInstallArgs) -> Result<Exit, E
     let project = args.project.as_deref().map(project_folder).transpose()?;
     let options =
         InstallOptions { kernels: args.kernels.clone(), replace: args.replace, project, jlsys: None };
-    let tell = |refused: &KernelError| anstream::eprintln!("jlsys: {refused}");
+    let tell = |refused: &KernelError| tell(format_args!("jlsys: {refused}"));
     for kernel in kernel::install_telling(folders, &options, tell)? {
         let how = match kernel.replaced {
             true => "in the place of the kernelspec that was there".to_owned(),
@@ -103,7 +104,7 @@ impl From<&Found> for Kernel {
 fn list(folders: &JupyterFolders, json: bool) -> Result<Exit, Error> {
     let kernels = Kernels::find(folders);
     for problem in &kernels.problems {
-        anstream::eprintln!("jlsys: {problem}");
+        tell(format_args!("jlsys: {problem}"));
     }
     let document = Document {
         schema: SCHEMA,
@@ -117,7 +118,7 @@ fn list(folders: &JupyterFolders, json: bool) -> Result<Exit, Error> {
     super::print(&table(&document))?;
     for kernel in &document.kernels {
         if let Some(problem) = &kernel.problem {
-            anstream::eprintln!("jlsys: {}: {problem}", kernel.name);
+            tell(format_args!("jlsys: {}: {problem}", kernel.name));
         }
     }
     Ok(Exit::Ok)

@@ -13,12 +13,11 @@ mod run;
 mod status;
 mod trace;
 
-use std::io::Write;
-
 use serde::Serialize;
 
 use crate::cli::Command;
 use crate::error::{Error, Exit};
+use crate::output::print;
 
 /// Runs a command.
 pub fn execute(command: &Command) -> Result<Exit, Error> {
@@ -41,10 +40,5 @@ pub fn execute(command: &Command) -> Result<Exit, Error> {
 fn print_json(document: &impl Serialize) -> Result<(), Error> {
     let mut text = serde_json::to_vec_pretty(document).map_err(|error| Error::Output(error.into()))?;
     text.push(b'\n');
-    std::io::stdout().write_all(&text).map_err(Error::Output)
-}
-
-/// Prints lines on standard output.
-fn print(text: &str) -> Result<(), Error> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(Error::Output)
+    print(text)
 }

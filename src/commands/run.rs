@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::RunArgs;
 use crate::error::{Error, Exit};
 use crate::julia::{HandsOff, JuliaArguments, JuliaInstall, Wish, discover};
+use crate::output::tell;
 use crate::prepare::{Prepared, Request, find_julia, locate_cache, project_file};
 use crate::process::{self, Command};
 use crate::startup;
@@ -26,7 +27,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
     }
     let start = choose(args, &mut request, args_for_julia).or_else(|no_say| plain(&request, no_say))?;
     if let Some(reason) = start.reason.filter(|_| !args.quiet) {
-        anstream::eprintln!("jlsys: plain Julia: {reason}");
+        tell(format_args!("jlsys: plain Julia: {reason}"));
     }
     let mut command = Command::new(&start.julia);
     if let Some(image) = start.image {

@@ -3,16 +3,17 @@
 use crate::cli::KeygenArgs;
 use crate::commands::print;
 use crate::error::{Error, Exit};
+use crate::output::tell;
 use crate::remote::{RemoteError, SecretKey};
 
 pub(super) fn execute(args: &KeygenArgs) -> Result<Exit, Error> {
     let key = SecretKey::generate()
         .map_err(|source| RemoteError::WriteKey { path: args.output.clone().unwrap_or_default(), source })?;
     let file = key.write(args.output.as_deref())?;
-    anstream::eprintln!(
+    tell(format_args!(
         "the secret key is in {}; whoever has it can sign images. For those who accept them, `keys` in [remote]:",
         file.display()
-    );
+    ));
     print(&format!("{}\n", key.public()))?;
     Ok(Exit::Ok)
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::cli::DoctorArgs;
 use crate::error::{Error, Exit};
+use crate::output;
 use crate::prepare::{Prepared, Request, find_julia, locate_cache};
 use crate::report::SCHEMA;
 
@@ -41,7 +42,7 @@ pub(super) fn execute(args: &DoctorArgs) -> Result<Exit, Error> {
     if args.json {
         super::print_json(&document)?;
     } else {
-        text::print(&document).map_err(Error::Output)?;
+        output::written(text::print(&document))?;
     }
     Ok(if can_build { Exit::Ok } else { Exit::Refused })
 }
