@@ -16,8 +16,8 @@ pub fn tell(line: impl Display) {
 /// # Errors
 ///
 /// It cannot be written to, as on a full disk. A reader that has gone has what it wanted.
-pub fn print(text: impl AsRef<[u8]>) -> Result<(), Error> {
-    written(std::io::stdout().write_all(text.as_ref()))
+pub fn print(text: &str) -> Result<(), Error> {
+    written(std::io::stdout().write_all(text.as_bytes()))
 }
 
 /// What came of writing to standard output.

@@ -8,6 +8,6 @@ use crate::error::{Error, Exit};
 pub(super) fn execute(shell: clap_complete::Shell) -> Result<Exit, Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "jlsys", &mut script);
-    super::print(script)?;
+    super::print(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Ok)
 }

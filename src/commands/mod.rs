@@ -38,7 +38,6 @@ pub fn execute(command: &Command) -> Result<Exit, Error> {
 
 /// Prints one JSON document on standard output.
 fn print_json(document: &impl Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(document).map_err(|error| Error::Output(error.into()))?;
-    text.push(b'\n');
-    print(text)
+    let text = serde_json::to_string_pretty(document).map_err(|error| Error::Output(error.into()))?;
+    print(&format!("{text}\n"))
 }

@@ -1,0 +1,50 @@
+# Prints what a program can observe of how Julia was started: one line for each thing. Run by scripts/differential, as a
+# script, by `-L`, from standard input and on workers.
+#
+# DIFFERENTIAL_PACKAGES has the packages to load, DIFFERENTIAL_NOTE a file that gets the image's path, which differs on purpose.
+
+let options = Base.JLOptions(), out = IOBuffer()
+    line(name, value) = println(out, name, " = ", value)
+    text(value) = value
+    text(value::Ptr{UInt8}) = value == C_NULL ? "NULL" : repr(unsafe_string(value))
+    for name in fieldnames(typeof(options))
+        value = getfield(options, name)
+        name in (:image_file, :image_file_specified) && continue
+        if name in (:commands, :cmds)
+            value = Base.unsafe_load_commands(value)
+        elseif value isa Ptr && !(value isa Ptr{UInt8})
+            value = value == C_NULL ? "NULL" : "set"
+        end
+        line("option $name", text(value))
+    end
+    line("ARGS", ARGS)
+    line("PROGRAM_FILE", repr(PROGRAM_FILE))
+    line("source", repr(Base.source_path()))
+    line("file", repr(@__FILE__))
+    line("LOAD_PATH", LOAD_PATH)
+    line("DEPOT_PATH", DEPOT_PATH)
+    line("load_path", Base.load_path())
+    line("project", repr(Base.active_project()))
+    line("Main", sort(filter(name -> !startswith(string(name), '#'), names(Main; all = true, imported = true))))
+    line("interactive", isinteractive())
+    line("threads", Threads.nthreads())
+    line("pwd", repr(try pwd() catch; "gone" end))
+    line("environment", sort(collect(ENV)))
+    line("bindir", Sys.BINDIR)
+    line("color", Base.have_color)
+    for name in split(get(ENV, "DIFFERENTIAL_PACKAGES", ""), ','; keepempty = false)
+        # What is loaded stays out of Main, as its names are listed.
+        value = try
+            package = Base.require(Main, Symbol(name))
+            (pathof(package), isdefined(package, :version) ? Base.invokelatest(package.version) : "")
+        catch error
+            first(split(sprint(showerror, error), '\n'))
+        end
+        line("package $name", value)
+    end
+    if haskey(ENV, "DIFFERENTIAL_NOTE")
+        open(io -> println(io, unsafe_string(options.image_file)), ENV["DIFFERENTIAL_NOTE"], "a")
+    end
+    write(stdout, take!(out))
+end
+nothing
