@@ -340,7 +340,9 @@ fn what_changes_the_image_is_noticed_and_what_does_not_is_not() {
 
     // Julia: another file at another path, with another content in the base image, is another Julia.
     let status = project.jlsys(&["status", "--cpu-target", "portable"]).expect_status(1);
-    assert!(status.stdout().contains("CPU target"), "{}", status.stdout());
+    // Of a Julia that was built for this machine alone it may be known that there can be none.
+    let words = ["CPU target", "no code for portable CPUs"];
+    assert!(words.iter().any(|words| status.stdout().contains(words)), "{}", status.stdout());
 }
 
 #[test]
