@@ -139,6 +139,9 @@ pub struct BuildArgs {
     /// How long the whole build may take, such as `20m`, instead of `time-budget` in jlsys.toml (by default without end)
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub time_budget: Option<u64>,
+    /// Leave it to sessions to precompile what they load beside the image: own packages, and from Julia 1.11 on the REPL and Pkg
+    #[arg(long)]
+    pub no_sessions: bool,
     /// Exit with status 2 when the image holds less than everything
     #[arg(long)]
     pub strict: bool,
@@ -239,6 +242,9 @@ pub struct PostbuildArgs {
     /// Stop at the startup package, which adds seconds and megabytes (Julia 1.9 and later; before, an image is built)
     #[arg(long)]
     pub quick: bool,
+    /// Leave it to sessions to precompile what they load beside the image: own packages, and from Julia 1.11 on the REPL and Pkg
+    #[arg(long)]
+    pub no_sessions: bool,
     /// Fail like `jlsys build --strict` when there is no image, or one with less than everything
     #[arg(long)]
     pub strict: bool,

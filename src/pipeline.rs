@@ -26,9 +26,12 @@ mod disk;
 mod elsewhere;
 mod precompiling;
 mod reuse;
+mod sessions;
 mod startup;
 mod traces;
 mod untouched;
+
+pub use sessions::serve_sessions;
 
 use cleaning::ForStartup;
 use startup::MadeStartup;
@@ -49,19 +52,30 @@ pub struct BuildOptions {
     pub force: bool,
     /// Whether to stop at the startup package.
     pub quick: bool,
+    /// Whether to leave it to sessions to precompile what they load beside the image.
+    pub no_sessions: bool,
     /// How long it may take; wins over the settings.
     pub time_budget: Option<Duration>,
     /// How long a process may do nothing; wins over the settings.
     pub stall_limit: Option<Duration>,
 }
 
-/// Builds the image of a project, or finds it.
-pub async fn build(prepared: &Prepared, options: BuildOptions, progress: &Progress) -> Result<Report, Error> {
+/// The time for a build that begins now, and for what comes after it.
+pub fn budget(prepared: &Prepared, options: BuildOptions) -> Budget {
+    Budget::starting_now(options.time_budget.or(prepared.settings.time_budget))
+}
+
+/// Builds the image of a project, or finds it. When this is done it is in place.
+pub async fn build(
+    prepared: &Prepared,
+    options: BuildOptions,
+    budget: Budget,
+    progress: &Progress,
+) -> Result<Report, Error> {
     if options.quick && !prepared.julia.differences().has_startup_package() {
         return Err(Error::NothingQuick(prepared.julia.facts.version.clone()));
     }
     watch(prepared, options, progress);
-    let budget = Budget::starting_now(options.time_budget.or(prepared.settings.time_budget));
     let mut report = match find(prepared, options, &budget).await {
         Some(report) => report,
         None => build_or_wait(prepared, options, budget, progress).await?,

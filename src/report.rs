@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::SessionSteps;
 use crate::julia::JuliaInstall;
 use crate::key::Key;
 use crate::plan::{LeftOut, Plan, PlannedPackage};
@@ -86,6 +87,9 @@ pub struct Report {
     /// What came to a standstill, until it was ended; the time that it cost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stuck: Vec<Standstill>,
+    /// What came of precompiling what sessions load beside the image; what is not there was not done yet.
+    #[serde(default, skip_serializing_if = "SessionSteps::is_empty")]
+    pub sessions: SessionSteps,
     /// The peak memory of the largest process, in bytes.
     pub peak_memory_bytes: u64,
     /// The Julia it was built with.
@@ -277,6 +281,7 @@ impl Report {
             workloads: Vec::new(),
             phases: Vec::new(),
             stuck: Vec::new(),
+            sessions: SessionSteps::new(),
             peak_memory_bytes: 0,
             julia: JuliaReport { version: julia.facts.version.to_string(), command: julia.command.clone() },
             image_bytes: 0,

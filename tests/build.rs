@@ -228,7 +228,16 @@ fn the_repl_and_pkg_are_precompiled_for_sessions() {
         println!("skipped: this Julia's own image has the REPL and Pkg");
         return;
     }
-    let ran = built().jlsys(&["run", "--", "--compiled-modules=existing", "-e", LOADS_WHAT_SESSIONS_LOAD]);
+    let project = built();
+    // Who finds the image does not wait for whoever precompiles for it.
+    for _ in 0..180 {
+        let steps = project.jlsys(NATIVE).expect_status(0).json()["sessions"].clone();
+        if steps["repl"] == "done" && steps["pkg"] == "done" {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_secs(5));
+    }
+    let ran = project.jlsys(&["run", "--", "--compiled-modules=existing", "-e", LOADS_WHAT_SESSIONS_LOAD]);
     let mut lines: Vec<_> = ran.expect_status(0).stdout().lines().map(str::to_owned).collect();
     lines.sort();
     assert_eq!(lines, ["Pkg precompiled", "REPL precompiled", "REPLExt precompiled"]);

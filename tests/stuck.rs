@@ -204,3 +204,119 @@ fn what_has_a_twentieth_of_a_core_is_not_stuck() {
     let report = suite(&tests).jlsys(&["trace", "--json"]).expect_status(0).json();
     assert_eq!(workload(&report, "Slow")["outcome"], "ok", "{report:#}");
 }
+
+/// A project whose image is there in a moment, with a Julia whose sessions load the REPL and Pkg beside it. `repl` and `pkg` are shell code in the
+/// place of precompiling these.
+fn with_sessions(repl: &str, pkg: &str) -> Shim {
+    let shim = Shim::new("").without_startup();
+    // Before 1.11 they are in the stock image. What is asked of a later one beside that, 1.5 does not know.
+    let later = format!(
+        "case $* in *probe.jl*) '{}' \"$@\" | sed 's/^version\\t.*/version\\t1.12.0/'; exit 0 ;; esac",
+        support::julia().display()
+    );
+    let stand_in = format!(
+        "case $* in
+        *--sessions=REPL*) echo repl >>'{0}'; {repl}; exit 0 ;;
+        *--sessions=Pkg*) echo pkg >>'{0}'; {pkg}; exit 0 ;;
+        */precompile.jl*) exit 0 ;;
+        esac",
+        shim.project.outside("steps").display()
+    );
+    shim.first(&format!("{}\n{stand_in}", if support::julia_is_since(11) { "" } else { &later }));
+    std::fs::write(
+        shim.project.path("jlsys.toml"),
+        "stall-limit = \"3s\"\n[workloads]\nkinds = [\"load\"]\n",
+    )
+    .unwrap();
+    shim
+}
+
+fn steps(shim: &Shim) -> Vec<String> {
+    let steps = std::fs::read_to_string(shim.project.outside("steps")).unwrap_or_default();
+    steps.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_repl_that_is_stuck_is_tried_twice_and_the_image_is_ready_before() {
+    // As in JuliaLang/julia issue 52666: nothing happens any more.
+    let shim = with_sessions("sleep 1000", "true");
+    let mut command = shim.project.command(&["build", "--cpu-target", "native", "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&shim.project.outside("steps"));
+    shim.project.jlsys(&["status"]).expect_status(0).expect_stdout("ready");
+    shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+    let ran = Ran(child.wait_with_output().unwrap()).expect_status(0);
+    let report = ran.json();
+    assert_eq!((&report["tier"], &report["outcome"]), (&"full".into(), &"built".into()), "{report:#}");
+    assert_eq!(steps(&shim), ["repl", "repl", "pkg"]);
+    assert_eq!(report["sessions"], serde_json::json!({"repl": "stuck", "pkg": "done"}), "{report:#}");
+    assert_eq!(stuck(&report), ["precompiling the REPL"; 2], "{report:#}");
+    let said = ran.stderr();
+    let ready =
+        said.find("ready; precompiling the REPL for it, which may be interrupted").expect("the phase");
+    assert!(ready < said.find("ready; precompiling Pkg").expect("the phase"), "{said}");
+    assert!(
+        report["warnings"].to_string().contains("the REPL for sessions with the image was stuck twice"),
+        "{report:#}"
+    );
+
+    // What is known is not tried again, until it is to be.
+    assert_eq!(shim.build(&[], 0)["outcome"], "hit");
+    assert_eq!(steps(&shim).len(), 3);
+    shim.build(&["--retry"], 0);
+    assert_eq!(steps(&shim).len(), 5);
+}
+
+#[test]
+fn what_is_interrupted_when_the_image_is_ready_is_made_up_for() {
+    let shim = with_sessions("sleep 1000", "true");
+    let mut command =
+        shim.project.command(&["build", "--cpu-target", "native", "--json", "--stall-limit", "10m"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&shim.project.outside("steps"));
+    assert!(Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success());
+    let ran = Ran(child.wait_with_output().unwrap()).expect_status(0);
+    assert!(ran.stderr().contains("interrupted; the image is in place"), "{}", ran.stderr());
+    assert!(ran.json()["sessions"].is_null(), "{}", ran.stdout());
+    shim.project.jlsys(&["status"]).expect_status(0).expect_stdout("ready");
+
+    shim.first("case $* in *--sessions=REPL*) exit 0 ;; esac");
+    assert!(shim.build(&["--no-sessions"], 0)["sessions"].is_null());
+    let report = shim.build(&[], 0);
+    assert_eq!(report["outcome"], "hit", "{report:#}");
+    assert_eq!(report["sessions"], serde_json::json!({"repl": "done", "pkg": "done"}), "{report:#}");
+    assert_eq!(steps(&shim), ["repl", "pkg"]);
+}
+
+#[test]
+fn a_time_budget_that_ends_there_leaves_the_image() {
+    let shim = with_sessions("sleep 1000", "true");
+    let report = shim.build(&["--time-budget", "25s", "--stall-limit", "10m"], 0);
+    assert_eq!((&report["tier"], &report["cut_short"]), (&"full".into(), &Value::Null), "{report:#}");
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains("left too little for precompiling the REPL; the next `jlsys build`"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn an_image_that_works_is_in_place_while_more_is_tried() {
+    // With statements writing crashes at first, and is then stuck.
+    let fault = "if [ -s $statements ]; then
+            replayed
+            [ -e $JLSYS_CACHE_DIR/crashed ] || { : >$JLSYS_CACHE_DIR/crashed; kill -SEGV $$; }
+            : >$JLSYS_CACHE_DIR/begun; echo begun >$JLSYS_CACHE_DIR/begun; sleep 1000
+        fi";
+    let shim = Shim::new(fault).without_startup();
+    let mut command = shim.project.command(&["build", "--cpu-target", "native"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&shim.project.cache().join("begun"));
+    shim.project.jlsys(&["status"]).expect_status(0).expect_stdout("(load)");
+    assert!(Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success());
+    Ran(child.wait_with_output().unwrap()).expect_status(130);
+    shim.project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+    let report = shim.build(&[], 0);
+    assert_eq!((&report["outcome"], &report["tier"]), (&"hit".into(), &"load".into()), "{report:#}");
+    assert!(report["warnings"].to_string().contains("`--retry` does"), "{report:#}");
+}

@@ -213,7 +213,8 @@ impl Entry {
 
     /// What the build had to say.
     pub fn report(&self) -> io::Result<Report> {
-        read_json(&self.folder.join(REPORT))
+        let report: Report = read_json(&self.folder.join(REPORT))?;
+        Ok(Report { sessions: self.session_steps(), ..report })
     }
 
     /// What the entry was built from.

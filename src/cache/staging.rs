@@ -96,12 +96,17 @@ impl Staging {
         cache: &Cache,
         inputs: &KeyInputs,
         report: &mut Report,
+        tried_on: Option<HostCpu>,
     ) -> Result<Entry, CacheError> {
         let copy = cache.stage()?;
         let (from, to) = (self.entry(), copy.entry());
         startup::copy_folder(&from, &to).map_err(|source| CacheError::Write { path: to.clone(), source })?;
+        if copy.image().exists() {
+            // An image has all that is in a startup package.
+            let _ = std::fs::remove_dir_all(copy.startup());
+        }
         report.relocate(&from, &to);
-        copy.commit(cache, inputs, report, None)
+        copy.commit(cache, inputs, report, tried_on)
     }
 
     /// Files that are of no use after the build.

@@ -6,9 +6,8 @@ use indicatif::HumanBytes;
 
 use crate::cli::BuildArgs;
 use crate::error::{Error, Exit};
-use crate::pipeline::{self, BuildOptions, count};
+use crate::pipeline::{BuildOptions, count};
 use crate::prepare::Prepared;
-use crate::process;
 use crate::profile;
 use crate::progress::{Progress, Verbosity};
 use crate::report::{BuildOutcome, Report, Tier};
@@ -23,12 +22,11 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
         retry: args.retry,
         force: args.force,
         quick: args.quick,
+        no_sessions: args.no_sessions,
         time_budget: args.time_budget.map(Duration::from_secs),
         stall_limit: args.work.stall_limit.map(Duration::from_secs),
     };
-    let build = pipeline::build(&prepared, options, &progress);
-    let report =
-        process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
+    let report = super::build_for_sessions(&prepared, options, &progress)?;
     if args.work.verbosity() > Verbosity::Quiet {
         summarise(&report, &prepared, &progress);
     }

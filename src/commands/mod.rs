@@ -18,6 +18,11 @@ use serde::Serialize;
 use crate::cli::Command;
 use crate::error::{Error, Exit};
 use crate::output::print;
+use crate::pipeline::{self, BuildOptions};
+use crate::prepare::Prepared;
+use crate::process;
+use crate::progress::Progress;
+use crate::report::Report;
 
 /// Runs a command.
 pub fn execute(command: &Command) -> Result<Exit, Error> {
@@ -34,6 +39,27 @@ pub fn execute(command: &Command) -> Result<Exit, Error> {
         Command::Kernel(command) => kernel::execute(command),
         Command::Completions { shell } => completions::execute(*shell),
     }
+}
+
+/// Builds the image of a project, or finds it, and precompiles what sessions load beside it. Who interrupts that has the image.
+fn build_for_sessions(
+    prepared: &Prepared,
+    options: BuildOptions,
+    progress: &Progress,
+) -> Result<Report, Error> {
+    let budget = pipeline::budget(prepared, options);
+    let build = pipeline::build(prepared, options, budget, progress);
+    let mut report =
+        process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
+    let serve = pipeline::serve_sessions(prepared, options, &budget, progress, &mut report);
+    match process::block_on_interruptible(serve).map_err(Error::Runtime)? {
+        Some(served) => served?,
+        None => report.warnings.push(
+            "interrupted; the image is in place, and the next `jlsys build` precompiles what is left"
+                .to_owned(),
+        ),
+    }
+    Ok(report)
 }
 
 /// Prints one JSON document on standard output.

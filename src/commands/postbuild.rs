@@ -14,9 +14,8 @@ use crate::cli::PostbuildArgs;
 use crate::environment::project_in;
 use crate::error::{Error, Exit};
 use crate::kernel::{self, InstallOptions, JupyterFolders, KernelError};
-use crate::pipeline::{self, BuildOptions, count};
+use crate::pipeline::{BuildOptions, count};
 use crate::prepare::Prepared;
-use crate::process;
 use crate::progress::Progress;
 use crate::report::{BuildOutcome, Report};
 use crate::sysimage::LinkError;
@@ -83,12 +82,15 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         quick: args.quick && has_startup_package,
         jobs: args.work.jobs.map(Into::into),
         retry: args.retry,
+        no_sessions: args.no_sessions,
         time_budget: args.time_budget.map(Duration::from_secs),
         stall_limit: args.work.stall_limit.map(Duration::from_secs),
         ..BuildOptions::default()
     };
-    let build = pipeline::build(&prepared, options, progress);
-    let built = process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)?;
+    let built = match super::build_for_sessions(&prepared, options, progress) {
+        Err(error @ (Error::Interrupted | Error::Runtime(_))) => return Err(error),
+        built => built,
+    };
     let mut freed = prepared.cache.tidy(LOG_LIMIT);
     let report = built?;
     // They would be another layer's weight. The image that is still to be built is made from them.

@@ -101,6 +101,12 @@ impl Differences {
         self.has_package_images()
     }
 
+    /// Whether sessions load what is not in the stock image: since 1.11 the REPL and Pkg are packages like others
+    /// (<https://github.com/JuliaLang/julia/pull/53326>, `load_REPL` in base/client.jl).
+    pub fn sessions_load_beside_the_image(self) -> bool {
+        self.since(11)
+    }
+
     /// Whether there can be a startup package: package images keep what was compiled for other packages' methods.
     pub fn has_startup_package(self) -> bool {
         self.has_package_images()

@@ -7,10 +7,10 @@ use super::{Build, Statements, note_cut_short};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::plan::Plan;
+use crate::prepare::Prepared;
 use crate::report::{Report, Tier};
 use crate::sysimage::{HostCpu, Linker, ObjectProcess};
 use crate::trace::Owner;
-use crate::workload::For;
 
 impl<'a> Build<'a> {
     /// Climbs down the ladder until an image works, and commits it. `ahead` is the process of the first attempt, where that began
@@ -44,6 +44,9 @@ impl<'a> Build<'a> {
                 Ok(made) => {
                     writing_takes = started.elapsed();
                     ladder.worked();
+                    if ladder.next().is_some() && !self.is_worth_less_than_startup(&attempt, statements) {
+                        self.commit_meanwhile(&attempt, &made, &statements.owners)?;
+                    }
                     best = Some((attempt, made));
                 }
                 Err(AttemptError::Fatal(error)) => return Err(error),
@@ -69,43 +72,55 @@ impl<'a> Build<'a> {
             }
         }
         match best {
-            // Statements are worth more than packages that load at once.
-            Some((attempt, _))
-                if self.startup.is_some() && attempt.owners.is_empty() && !statements.owners.is_empty() =>
-            {
+            Some((attempt, _)) if self.is_worth_less_than_startup(&attempt, statements) => {
                 self.settle_for_startup(last_failure).await
             }
             None if self.startup.is_some() => self.settle_for_startup(last_failure).await,
-            Some((attempt, made)) => {
-                if self.prepared.julia.differences().ties_caches_to_the_image() {
-                    let image = self.staging.image();
-                    let precompiled = self.precompile(For::Sessions(&image)).await?;
-                    self.note_precompiled(precompiled);
-                }
-                self.commit(&attempt, made, &statements.owners)
-            }
+            Some((attempt, made)) => self.commit(&attempt, made, &statements.owners),
             None => self.give_up(last_failure),
         }
     }
 
+    /// Statements are worth more than packages that load at once.
+    fn is_worth_less_than_startup(&self, attempt: &Attempt<Owner>, statements: &Statements) -> bool {
+        self.startup.is_some() && attempt.owners.is_empty() && !statements.owners.is_empty()
+    }
+
+    /// Commits an image that works while one with more in it is tried: from here on it serves, whatever becomes of the other.
+    fn commit_meanwhile(&self, attempt: &Attempt<Owner>, made: &Made, owners: &[Owner]) -> Result<(), Error> {
+        let mut report = describe(self.report.clone(), attempt, made, owners);
+        report.warnings.push("more was to be tried when this was committed; `--retry` does".to_owned());
+        let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
+        self.staging.commit_copy(cache, inputs, &mut report, Some(HostCpu::detect()))?;
+        cache.keep_project(&environment.project_file, *key, overrides)?;
+        self.progress.say(&format!("ready with less (tier {}); trying for more", report.tier));
+        Ok(())
+    }
+
     fn commit(mut self, attempt: &Attempt<Owner>, made: Made, owners: &[Owner]) -> Result<Report, Error> {
-        let all_owners = attempt.owners.len() == owners.len();
-        let nothing_broke = made.plan.left_out.iter().all(|left_out| left_out.reason.is_chosen());
-        self.report.tier = if all_owners && nothing_broke && attempt.statements_out.is_empty() {
-            Tier::Full
-        } else if attempt.owners.is_empty() && !owners.is_empty() {
-            Tier::Load
-        } else {
-            Tier::Reduced
-        };
-        self.report.set_plan(&made.plan);
-        self.report.statements.compiled = made.replay.compiled;
-        self.report.statements.rejected = made.replay.rejected;
-        self.report.statements.left_out = self.report.statements.kept - made.statements;
+        self.report = describe(self.report, attempt, &made, owners);
         self.warn_of_left_out(&made.plan);
         self.drop_startup();
         let (cache, inputs) = (&self.prepared.cache, &self.prepared.inputs);
         self.staging.commit(cache, inputs, &mut self.report, Some(HostCpu::detect()))?;
         Ok(self.report)
     }
+}
+
+/// A build's report, with what the image of an attempt holds.
+fn describe(mut report: Report, attempt: &Attempt<Owner>, made: &Made, owners: &[Owner]) -> Report {
+    let all_owners = attempt.owners.len() == owners.len();
+    let nothing_broke = made.plan.left_out.iter().all(|left_out| left_out.reason.is_chosen());
+    report.tier = if all_owners && nothing_broke && attempt.statements_out.is_empty() {
+        Tier::Full
+    } else if attempt.owners.is_empty() && !owners.is_empty() {
+        Tier::Load
+    } else {
+        Tier::Reduced
+    };
+    report.set_plan(&made.plan);
+    report.statements.compiled = made.replay.compiled;
+    report.statements.rejected = made.replay.rejected;
+    report.statements.left_out = report.statements.kept - made.statements;
+    report
 }

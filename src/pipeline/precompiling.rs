@@ -1,4 +1,4 @@
-//! What is precompiled before packages are loaded: by workloads, by the Julia that writes an image, by sessions with it.
+//! What is precompiled before packages are loaded: by workloads, and by the Julia that writes an image.
 
 use std::time::Instant;
 
@@ -19,19 +19,18 @@ impl Build<'_> {
     /// [`Build::note_precompiled`].
     pub(super) async fn precompile(&self, purpose: For<'_>) -> Result<Option<Precompiled>, Error> {
         let Prepared { julia, environment, .. } = self.prepared;
-        let is_needed = matches!(purpose, For::Sessions(_)) || !self.is_all_in_base_image();
-        if !is_needed || !julia.differences().precompiles_in_parallel() {
+        if self.is_all_in_base_image() || !julia.differences().precompiles_in_parallel() {
             return Ok(None);
         }
         // What is not precompiled by then is loaded from its source, for which the time is over as well.
         let deadline = match purpose {
             For::Workloads => self.budget.end_of_workloads(),
-            For::Writing(_) | For::Sessions(_) => self.budget.end(),
+            For::Writing(_) | For::Sessions { .. } => self.budget.end(),
         };
         let (name, title) = match purpose {
             For::Workloads => ("precompile", "precompiling packages"),
             For::Writing(_) => ("precompile-image", "precompiling packages for the image"),
-            For::Sessions(_) => ("precompile-sessions", "precompiling what is outside the image"),
+            For::Sessions { step, .. } => (step.phase(), "precompiling for sessions"),
         };
         let started = Instant::now();
         let phase = self.progress.phase(title);

@@ -90,7 +90,7 @@ impl Build<'_> {
         report.saw_phase(tried.phase.clone(), tried.peak_memory_bytes);
         report.image_pending = true;
         let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
-        let entry = self.staging.commit_copy(cache, inputs, &mut report)?;
+        let entry = self.staging.commit_copy(cache, inputs, &mut report, None)?;
         cache.keep_project(&environment.project_file, *key, overrides)?;
         if !self.options.quick {
             let folder = entry.folder().display();

@@ -202,6 +202,23 @@ pub struct Finished {
     pub stuck: Vec<StuckPackage>,
 }
 
+impl Finished {
+    /// Whether it, or something in it, was stuck.
+    pub fn was_stuck(&self) -> bool {
+        matches!(self.ending, Ending::Stuck { .. }) || !self.stuck.is_empty()
+    }
+
+    /// What of it came to a standstill; `whole` is what the command as such is called.
+    pub fn standstills(&self, whole: impl FnOnce() -> String) -> Vec<Standstill> {
+        let mut standstills: Vec<Standstill> = self.stuck.iter().map(Standstill::from).collect();
+        if let Ending::Stuck { seconds } = self.ending {
+            standstills
+                .push(Standstill { what: whole(), seconds: Duration::from_secs(seconds).as_secs_f64() });
+        }
+        standstills
+    }
+}
+
 /// A package whose precompiling did nothing any more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StuckPackage {
@@ -224,13 +241,6 @@ pub struct Standstill {
     pub what: String,
     /// For how long nothing happened, in seconds.
     pub seconds: f64,
-}
-
-impl Standstill {
-    /// One of so many seconds.
-    pub fn of(what: String, seconds: u64) -> Self {
-        Self { what, seconds: Duration::from_secs(seconds).as_secs_f64() }
-    }
 }
 
 impl From<&StuckPackage> for Standstill {

@@ -123,7 +123,9 @@ fn phase_title(name: &str) -> &str {
         "compile" => "compiling and writing the image",
         "link" => "linking",
         "verify" => "trying the image",
+        "precompile-repl" => "precompiling the REPL",
         "precompile-sessions" => "precompiling what is outside",
+        "precompile-pkg" => "precompiling Pkg",
         other => other,
     }
 }

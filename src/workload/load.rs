@@ -8,7 +8,7 @@ use super::{Kind, Outcome, Ran, Runner, Scope, Workload, compiling};
 use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, PackageResults, write_packages};
 use crate::plan::Plan;
-use crate::process::{self, Ending, ProcessError, Standstill};
+use crate::process::{self, ProcessError};
 
 /// How often loading starts again after a package that ended the whole process. Each round leaves one package out; more
 /// than a few of that kind in one environment is a broken Julia rather than a broken package.
@@ -94,7 +94,9 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         let compiling = compiling::take(&trace);
         ran.compile_seconds = ran.compile_seconds.zip(compiling).map(|(before, now)| before + now);
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
-        ran.stuck.extend(finished.stuck.iter().map(Standstill::from));
+        let unfinished = results.unfinished.as_ref().and_then(|module| name_of(plan, module));
+        ran.stuck
+            .extend(finished.standstills(|| format!("loading {}", unfinished.unwrap_or("the packages"))));
         if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
             ran.cut_short = true;
             let (failed, failed_extensions) = by_kind(failed);
@@ -110,9 +112,6 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         }));
         match results.unfinished {
             Some(module) if !finished.ending.is_success() => {
-                if let (Ending::Stuck { seconds }, Some(name)) = (finished.ending, name_of(plan, &module)) {
-                    ran.stuck.push(Standstill::of(format!("loading {name}"), seconds));
-                }
                 failed.insert(module, format!("Julia {} while loading it", finished.ending));
             }
             _ => break,

@@ -22,7 +22,7 @@ use crate::file::Sha256Digest;
 pub use capacity::Capacity;
 pub use load::{LoadError, Loaded, load};
 pub use notebook::{Notebook, NotebookError};
-pub use precompile::{For, Precompiling, precompile};
+pub use precompile::{For, Precompiling, SessionStep, StepOutcome, precompile};
 pub use runner::{Outcome, Ran, Runner};
 pub use select::{SelectError, Selection, select};
 

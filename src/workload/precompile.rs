@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::julia::{Driver, JuliaInstall};
 use crate::process::{self, Finished, ProcessError};
 
@@ -16,8 +18,63 @@ pub enum For<'a> {
     Workloads,
     /// The one that writes the image; with the options that it has.
     Writing(&'static [&'static str]),
-    /// Sessions that start with this image.
-    Sessions(&'a Path),
+    /// Sessions that start with an image.
+    Sessions {
+        /// The image.
+        image: &'a Path,
+        /// What of it.
+        step: SessionStep,
+        /// Whether the REPL is precompiled for it already.
+        with_repl: bool,
+    },
+}
+
+/// What sessions load beside an image, and so must be precompiled for it; in the order of its worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionStep {
+    /// The REPL, which every session at a terminal loads (1.11 and later, `load_REPL` in base/client.jl).
+    Repl,
+    /// The project's packages that are not in the image.
+    Packages,
+    /// Pkg, which the REPL's package mode and many notebooks load (1.11 and later): minutes, in one process.
+    Pkg,
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepOutcome {
+    /// It is precompiled.
+    Done,
+    /// Not all of it precompiles.
+    Failed,
+    /// It was stuck, twice.
+    Stuck,
+}
+
+impl SessionStep {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Repl, Self::Packages, Self::Pkg];
+
+    /// The phase of a build in which it is done.
+    pub fn phase(self) -> &'static str {
+        match self {
+            Self::Repl => "precompile-repl",
+            Self::Packages => "precompile-sessions",
+            Self::Pkg => "precompile-pkg",
+        }
+    }
+}
+
+impl std::fmt::Display for SessionStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Repl => "the REPL",
+            Self::Packages => "packages outside of the image",
+            Self::Pkg => "Pkg",
+        })
+    }
 }
 
 /// How to go about it.
@@ -49,7 +106,16 @@ pub async fn precompile(
     let command = match purpose {
         For::Workloads => command.arg(driver),
         For::Writing(arguments) => command.args(arguments).arg(driver),
-        For::Sessions(image) => command.option("--sysimage=", image).arg(driver).arg("--sessions"),
+        For::Sessions { image, step, with_repl } => {
+            let command = command.option("--sysimage=", image).arg(driver);
+            match step {
+                SessionStep::Packages => command,
+                SessionStep::Repl => command.arg("--sessions=REPL"),
+                // Together they have an extension.
+                SessionStep::Pkg if with_repl => command.arg("--sessions=Pkg,REPL"),
+                SessionStep::Pkg => command.arg("--sessions=Pkg"),
+            }
+        }
     };
     let command = command.args(named).env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

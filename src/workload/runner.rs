@@ -252,7 +252,6 @@ impl Runner<'_> {
             Ending::Exited(code) if code != 0 => signal_in(&log).map_or(finished.ending, Ending::Killed),
             ending => ending,
         };
-        let Finished { seconds, peak_memory_bytes, stuck: packages, .. } = finished;
         let outcome = Outcome::from(ending);
         let mut notes = Notes::take(&trace);
         if matches!(outcome, Outcome::Timeout | Outcome::Stuck) {
@@ -263,15 +262,16 @@ impl Runner<'_> {
             Workload::Notebook(notebook) => notebook.note().into_iter().collect(),
             _ => Vec::new(),
         };
-        let mut stuck: Vec<Standstill> = packages.iter().map(Standstill::from).collect();
-        sentences.extend(stuck.iter().map(|it| format!("{} was stuck and was ended", it.what)));
-        if let Ending::Stuck { seconds } = ending {
-            let cell = last_cell(&log).filter(|_| workload.kind() == Kind::Notebooks);
-            sentences.extend(cell.map(|cell| format!("it was in cell {cell}")));
-            let what = workload.kind().of(&name);
-            let what = cell.map_or(what.clone(), |cell| format!("cell {cell} of {what}"));
-            stuck.push(Standstill::of(what, seconds));
-        }
+        let cell = (outcome == Outcome::Stuck && workload.kind() == Kind::Notebooks)
+            .then(|| last_cell(&log))
+            .flatten();
+        sentences
+            .extend(finished.stuck.iter().map(|package| format!("precompiling {} was stuck", package.name)));
+        sentences.extend(cell.map(|cell| format!("it was in cell {cell}")));
+        let what = || workload.kind().of(&name);
+        let stuck =
+            finished.standstills(|| cell.map_or_else(what, |cell| format!("cell {cell} of {}", what())));
+        let Finished { seconds, peak_memory_bytes, .. } = finished;
         sentences.extend(notes.sentences());
         let error = match workload {
             Workload::Script(_) if outcome != Outcome::Ok => Some(process::julia_error(&log)),

@@ -120,6 +120,7 @@ impl Made {
             }],
             phases: vec![PhaseReport { name: "compile".to_owned(), started: Some(75.5), seconds: 141.0 }],
             stuck: Vec::new(),
+            sessions: BTreeMap::new(),
             peak_memory_bytes: 1 << 30,
             julia: JuliaReport { version: "1.10.5".to_owned(), command: "/opt/julia/bin/julia".into() },
             cut_short: None,
