@@ -40,7 +40,7 @@ pub enum Command {
     Run(RunArgs),
     /// Say whether there is a current sysimage, and if not, why
     Status(StatusArgs),
-    /// Print the sysimage's path, as for `julia -J "$(jlsys path)"`
+    /// Print the sysimage's path, as for `julia -J "$(jlsys path)"`: Julia's own when there is none (then exit status 3)
     Path(PathArgs),
     /// Run the workloads alone and show what they compile
     Trace(TraceArgs),
@@ -133,6 +133,9 @@ pub struct BuildArgs {
     /// Build even if there is an image, and run every workload again
     #[arg(long)]
     pub force: bool,
+    /// Go without the flags of the last build, which count until others are given
+    #[arg(long)]
+    pub forget_flags: bool,
     /// Stop at the startup package, which takes seconds, and write no image (Julia 1.9 and later)
     #[arg(long)]
     pub quick: bool,
@@ -210,6 +213,9 @@ pub struct TraceArgs {
     /// Run every workload again, also those that nothing changed for since they ran last
     #[arg(long)]
     pub force: bool,
+    /// Go without the flags of the last build, which count until others are given
+    #[arg(long)]
+    pub forget_flags: bool,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -283,7 +289,12 @@ impl PostbuildArgs {
 impl WorkArgs {
     /// Which project is meant, and with which flags.
     pub fn request(&self) -> Request {
-        Request { may_ask: true, ..self.target.request(self.plan.overrides(), false) }
+        Request { may_ask: true, builds: true, ..self.target.request(self.plan.overrides(), false) }
+    }
+
+    /// The same; without flags of its own, with those of the last build, unless they are to be forgotten.
+    pub fn request_as_last_built(&self, forget_flags: bool) -> Request {
+        Request { as_last_built: !forget_flags, ..self.request() }
     }
 
     /// How much is said.
@@ -334,6 +345,7 @@ impl TargetArgs {
             overrides,
             falls_back: false,
             as_last_built,
+            builds: false,
             may_ask: false,
         }
     }

@@ -91,6 +91,18 @@ pub struct Overrides {
     pub time_limit_seconds: Option<u64>,
 }
 
+impl Overrides {
+    /// Those that are flags, as people write them; empty where there are none.
+    pub fn flags(&self) -> String {
+        let list =
+            |flag: &str, names: &[String]| (!names.is_empty()).then(|| format!("{flag} {}", names.join(",")));
+        let target = self.cpu_target.as_ref().map(|target| format!("--cpu-target '{target}'"));
+        let limit = self.time_limit_seconds.map(|seconds| format!("--time-limit {seconds}s"));
+        let flags = [list("--include", &self.include), list("--exclude", &self.exclude), target, limit];
+        flags.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -115,7 +127,7 @@ pub enum ConfigError {
     #[error(
         "{}: julia-args has '{argument}'; only options for how code is compiled can go into an image ({})",
         .file.display(),
-        COMPILE_OPTIONS.join(", ")
+        compile_options()
     )]
     JuliaArgument {
         /// The settings file.
@@ -123,11 +135,40 @@ pub enum ConfigError {
         /// The option.
         argument: String,
     },
+    /// A value of such an option that Julia refuses.
+    #[error("{}: julia-args has '{argument}'; Julia takes one of {values} there", .file.display())]
+    JuliaValue {
+        /// The settings file.
+        file: PathBuf,
+        /// The option with its value.
+        argument: String,
+        /// The values that there are.
+        values: String,
+    },
 }
 
-/// The options of Julia that change the code in an image, and nothing about the process that writes it.
-const COMPILE_OPTIONS: &[&str] =
-    &["-O", "--optimize", "--min-optlevel", "-g", "--inline", "--check-bounds", "--math-mode"];
+/// The options of Julia that change the code in an image, and nothing about the process that writes it, each with the values
+/// that Julia takes (`jl_parse_opts` in src/jloptions.c).
+const COMPILE_OPTIONS: &[(&str, &[&str])] = &[
+    ("-O", &["", "0", "1", "2", "3"]),
+    ("--optimize", &["0", "1", "2", "3"]),
+    ("--min-optlevel", &["0", "1", "2", "3"]),
+    ("-g", &["", "0", "1", "2"]),
+    ("--inline", &["yes", "no"]),
+    ("--check-bounds", &["yes", "no", "auto"]),
+    ("--math-mode", &["ieee", "fast", "user"]),
+];
+
+fn compile_options() -> String {
+    COMPILE_OPTIONS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+/// A size in bytes, as people write it. A number alone is none: nobody means so many bytes.
+pub fn size(text: &str) -> Result<u64, String> {
+    let has_unit = text.trim().parse::<f64>().map_or(true, |number| number == 0.0);
+    let size = text.parse::<ByteSize>().ok().filter(|_| has_unit);
+    size.map(|size| size.as_u64()).ok_or_else(|| "write a size with its unit, such as `20G`".to_owned())
+}
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -159,6 +200,23 @@ struct WorkloadTable {
     time_limit: Option<SignedDuration>,
 }
 
+/// Whether an argument is one for an image, with a value that Julia takes.
+fn check_argument(argument: &str, file: &Path) -> Result<(), ConfigError> {
+    let unknown = || ConfigError::JuliaArgument { file: file.to_owned(), argument: argument.to_owned() };
+    let known = COMPILE_OPTIONS.iter().find_map(|(name, values)| {
+        let rest = argument.strip_prefix(name)?;
+        // `-O2` and `-g1` take their value at once, long options behind `=`.
+        let value = if name.starts_with("--") { rest.strip_prefix('=')? } else { rest };
+        Some((value, values))
+    });
+    let (value, values) = known.ok_or_else(unknown)?;
+    if values.contains(&value) {
+        return Ok(());
+    }
+    let values = values.iter().filter(|value| !value.is_empty()).copied().collect::<Vec<_>>().join(", ");
+    Err(ConfigError::JuliaValue { file: file.to_owned(), argument: argument.to_owned(), values })
+}
+
 impl Settings {
     /// Reads `jlsys.toml` in the project's folder, if it is there, and applies the flags.
     pub fn load(project_folder: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
@@ -176,16 +234,8 @@ impl Settings {
             let TomlError { line, column, problem } = TomlError::new(text, &error);
             ConfigError::Invalid { place: format!("{}:{line}:{column}", file.display()), problem }
         })?;
-        let is_compile_option = |argument: &str| {
-            COMPILE_OPTIONS.iter().any(|option| match argument.strip_prefix(option) {
-                // `-O2` and `-g1` take their value at once, long options behind `=`.
-                Some(value) if option.starts_with("--") => value.starts_with('='),
-                Some(value) => value.bytes().all(|byte| byte.is_ascii_digit()),
-                None => false,
-            })
-        };
-        if let Some(argument) = content.julia_args.iter().find(|argument| !is_compile_option(argument)) {
-            return Err(ConfigError::JuliaArgument { file: file.to_owned(), argument: argument.clone() });
+        for argument in &content.julia_args {
+            check_argument(argument, file)?;
         }
         let positive = |name: &str, time: Option<SignedDuration>| {
             let Some(time) = time else { return Ok(None) };
@@ -197,9 +247,9 @@ impl Settings {
         };
         let time_limit = positive("workloads.time-limit", content.workloads.time_limit)?;
         let max_size = content.cache.max_size.map(|text| {
-            text.parse().map(|size: ByteSize| size.as_u64()).map_err(|_| ConfigError::Invalid {
+            size(&text).map_err(|problem| ConfigError::Invalid {
                 place: file.display().to_string(),
-                problem: format!("cache.max-size is \"{text}\"; write a size such as \"20G\""),
+                problem: format!("cache.max-size is \"{text}\": {problem}"),
             })
         });
         let mut settings = Self {
@@ -282,10 +332,30 @@ mod tests {
     #[test]
     fn only_compile_options_reach_the_image() {
         assert!(parse("julia-args = [\"-O2\", \"--check-bounds=no\", \"-g0\"]").is_ok());
-        for argument in ["-e", "--project=/x", "-O2;rm", "-L", "--output-o=x"] {
+        for argument in [
+            "-e",
+            "--project=/x",
+            "-O2;rm",
+            "-O9",
+            "-L",
+            "--output-o=x",
+            "--inline",
+            "--check-bounds=perhaps",
+        ] {
             let error = parse(&format!("julia-args = [\"{argument}\"]")).unwrap_err();
             assert!(error.contains(argument), "{error}");
         }
+    }
+
+    #[test]
+    fn a_size_has_a_unit() {
+        assert_eq!(size("20G"), Ok(20_000_000_000));
+        assert_eq!(size("1.5 MiB"), Ok(1_572_864));
+        assert_eq!(size("0"), Ok(0));
+        for wrong in ["20", " 20 ", "1e9", "-1G", "many", ""] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse("[cache]\nmax-size = \"20\"").unwrap_err().contains("with its unit"));
     }
 
     #[test]

@@ -145,6 +145,17 @@ pub enum PlanError {
         /// The project file.
         project: PathBuf,
     },
+    /// `include` names an installed package.
+    #[error(
+        "`include` names {name}, which {} has as an installed package: those are in the image anyway, and `include` is for packages in folders (`Pkg.develop`)",
+        .project.display()
+    )]
+    NotDeveloped {
+        /// The package.
+        name: String,
+        /// The project file.
+        project: PathBuf,
+    },
     /// A workload that cannot be run.
     #[error(transparent)]
     Workload(#[from] workload::SelectError),
@@ -159,6 +170,7 @@ impl Plan {
         package_folder: impl Fn(&Package) -> Option<PathBuf>,
     ) -> Result<Self, PlanError> {
         check_names(environment, settings)?;
+        check_included(environment, settings)?;
         let mut closure = environment.closure();
         closure.extend(environment.project_package());
         let left_out = left_out(&closure, settings);
@@ -251,6 +263,20 @@ fn check_names(environment: &Environment, settings: &Settings) -> Result<(), Pla
                 name: name.clone(),
                 project: environment.project_file.clone(),
             });
+        }
+    }
+    Ok(())
+}
+
+/// What is in the image anyway need not be taken in, and whoever says so means something else.
+fn check_included(environment: &Environment, settings: &Settings) -> Result<(), PlanError> {
+    let is_folder = |package: &&Package| matches!(package.source, Source::Path(_));
+    for name in &settings.include {
+        let all = environment.packages.values().chain(environment.project_package());
+        let named: Vec<&Package> = all.filter(|package| package.name == *name).collect();
+        if !named.is_empty() && !named.iter().any(is_folder) {
+            let (name, project) = (name.clone(), environment.project_file.clone());
+            return Err(PlanError::NotDeveloped { name, project });
         }
     }
     Ok(())

@@ -27,8 +27,10 @@ pub struct Request {
     /// Whether the default environment will do where there is no project around the working folder. What takes minutes is
     /// done for it only when it is named.
     pub falls_back: bool,
-    /// Whether flags that a build was made with go on to count: they do for every command but `build` itself.
+    /// Whether the flags of the last build go on to count where no others are given.
     pub as_last_built: bool,
+    /// Whether something is to be built.
+    pub builds: bool,
     /// Whether Julia may be asked for which CPUs it generates code, where that matters and is not known: not where nothing is built.
     pub may_ask: bool,
 }
@@ -56,6 +58,8 @@ pub struct Prepared {
     pub last_built: Option<ProjectRecord>,
     /// What to keep with the project, so that other commands make the same plan.
     pub overrides: Overrides,
+    /// The flags of the last build, where they count and the command has none of its own.
+    pub remembered: Option<String>,
     /// Why the image is for this machine's CPUs alone, where it is to be used on others and this Julia cannot do that.
     pub gave_way: Option<NoTarget>,
 }
@@ -90,13 +94,17 @@ impl Prepared {
 
         let last_built = cache.project(&environment.project_file);
         let mut overrides = request.overrides.clone();
+        let mut remembered = None;
         if let Some(record) = &last_built
             && request.as_last_built
             && overrides == Overrides::default()
         {
             overrides = record.overrides.clone();
-            // What the machine looks like where the image is built must not be asked again where it is used.
-            if overrides.found_cpu_target.is_some() {
+            remembered = Some(overrides.flags()).filter(|flags| !flags.is_empty());
+            // What the machine looks like where the image is built must not be asked again where it is used; a build finds out anew.
+            if request.builds {
+                overrides.found_cpu_target = None;
+            } else if overrides.found_cpu_target.is_some() {
                 let known = Known { cache, julia, environment, depots, last_built };
                 return Self::with(known, overrides, None, request.falls_back);
             }
@@ -114,7 +122,8 @@ impl Prepared {
             overrides.found_cpu_target = Some(if gave_way.is_some() { CpuTarget::Native } else { wished });
         }
         let known = Known { cache, julia, environment, depots, last_built };
-        Self::with(known, overrides, gave_way, request.falls_back)
+        let prepared = Self::with(known, overrides, gave_way, request.falls_back)?;
+        Ok(Self { remembered, ..prepared })
     }
 
     fn with(
@@ -150,6 +159,7 @@ impl Prepared {
             key,
             last_built,
             overrides,
+            remembered: None,
             gave_way,
         })
     }

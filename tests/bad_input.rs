@@ -88,6 +88,19 @@ fn the_settings_are_wrong() {
     project.jlsys(&["build"]).expect_refusal(&["jlsys.toml:1:1", "exclud", "exclude"]);
     let project = Project::new().stdlib("Mmap").settings("exclude = [\"Nobody\"]").write();
     project.jlsys(&["build"]).expect_refusal(&["exclude", "Nobody"]);
+    // What is in the image anyway is not to be taken in.
+    let project = Project::new().stdlib("Mmap").settings("include = [\"Mmap\"]").write();
+    project.jlsys(&["build"]).expect_refusal(&["include", "Mmap", "Pkg.develop"]);
+    let project = Project::new().stdlib("Mmap").write();
+    project.jlsys(&["build", "--include", "Mmap"]).expect_refusal(&["include", "Mmap", "Pkg.develop"]);
+    for (settings, words) in [
+        ("[cache]\nmax-size = \"20\"", ["cache.max-size", "`20G`"]),
+        ("julia-args = [\"-O9\"]", ["-O9", "0, 1, 2, 3"]),
+        ("time-budget = \"20\"", ["jlsys.toml:1:15", "unit"]),
+    ] {
+        let project = Project::new().stdlib("Mmap").settings(settings).write();
+        project.jlsys(&["build"]).expect_refusal(&words);
+    }
     let project = Project::new().stdlib("Mmap").settings("[workloads]\nscripts = [\"no.jl\"]").write();
     project.jlsys(&["build"]).expect_refusal(&["no.jl", "workloads.scripts"]);
     expect_nothing_left(&project);
@@ -150,9 +163,16 @@ fn the_cache_is_open_to_others() {
 #[test]
 fn the_command_line_is_wrong() {
     let project = Project::new();
-    for args in
-        [&["bild"][..], &["build", "--jobs", "0"], &["build", "--time-limit", "soon"], &["run", "--julia"]]
-    {
+    for args in [
+        &["bild"][..],
+        &["build", "--jobs", "0"],
+        &["build", "--time-limit", "soon"],
+        &["build", "--time-budget", "20"],
+        &["build", "--cpu-target", ""],
+        &["cache", "gc", "--max-size", "20"],
+        &["cache", "gc", "--max-age", "90"],
+        &["run", "--julia"],
+    ] {
         let ran = project.jlsys(args).expect_status(1);
         assert!(ran.stderr().starts_with("error:"), "{}", ran.stderr());
     }

@@ -4,7 +4,8 @@
 
 mod support;
 
-use support::shim::Shim;
+use support::shim::{Shim, base_image};
+use support::{Ran, julia};
 
 const NOTEBOOK: &str = r#"{"cells":[{"cell_type":"code","source":["1 + 1"],"metadata":{},"outputs":[]}],
     "metadata":{"kernelspec":{"language":"julia","name":"julia-1.5","display_name":"Julia"}},"nbformat":4,"nbformat_minor":4}"#;
@@ -40,4 +41,71 @@ fn new_scripts_and_notebooks_count_at_the_next_build() {
     let workloads: Vec<&str> =
         again["workloads"].as_array().unwrap().iter().map(|w| w["name"].as_str().unwrap()).collect();
     assert!(workloads.contains(&"two.ipynb") && workloads.contains(&"precompile_more.jl"), "{workloads:?}");
+}
+
+#[test]
+fn the_line_of_the_readme_starts_julia_always() {
+    let shim = Shim::new("");
+    let project = &shim.project;
+    let program = project.command(&[]).get_program().to_str().unwrap().to_owned();
+    let image = "print(unsafe_string(Base.JLOptions().image_file))";
+    let line = |line: &str| {
+        let ran = Ran(project
+            .command_for("sh", &["-c", line, &program, julia().to_str().unwrap(), image])
+            .output()
+            .unwrap());
+        let ran = ran.expect_status(0);
+        (ran.stdout(), ran.stderr())
+    };
+    let (with_image, with_option) =
+        (r#""$1" --project -J "$("$0" path)" -e "$2""#, r#""$1" --project "$("$0" path --env)" -e "$2""#);
+    // Nothing was built yet; then the project cannot even be read.
+    let manifest = std::fs::read_to_string(project.path("Manifest.toml")).unwrap();
+    for content in [manifest.as_str(), "[[nonsense"] {
+        project.edit("Manifest.toml", |_| content.to_owned());
+        for form in [with_image, with_option] {
+            let (image, said) = line(form);
+            assert_eq!(image, base_image().display().to_string());
+            assert!(said.starts_with("jlsys: Julia's own image: "), "{said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+        project.jlsys(&["path"]).expect_status(3);
+    }
+    project.edit("Manifest.toml", |_| manifest.clone());
+    shim.build(&[], 0);
+    project.jlsys(&["path"]).expect_status(0);
+    for form in [with_image, with_option] {
+        let (image, said) = line(form);
+        assert!(image.starts_with(project.cache().to_str().unwrap()), "{image}");
+        assert_eq!(said, "");
+    }
+}
+
+#[test]
+fn flags_count_until_others_are_given() {
+    let shim = Shim::new("");
+    let project = &shim.project;
+    let excluded = |args: &[&str]| {
+        let args: Vec<&str> = ["build", "--json"].into_iter().chain(args.iter().copied()).collect();
+        let ran = project.jlsys(&args).expect_status(0);
+        let (report, said) = (ran.json(), ran.stderr());
+        let dropped = report["packages"]["dropped"].as_array().unwrap().iter();
+        let names: Vec<String> =
+            dropped.map(|package| package["name"].as_str().unwrap().to_owned()).collect();
+        (names, said.contains("with the flags of the last build: --exclude Sockets --cpu-target 'native'"))
+    };
+    let ready = |excludes: bool| {
+        let status = project.jlsys(&["status", "--explain"]).expect_status(0).stdout();
+        assert_eq!(status.contains("`exclude` names it"), excludes, "{status}");
+    };
+    let sockets = vec!["Sockets".to_owned()];
+    assert_eq!(excluded(&["--exclude", "Sockets", "--cpu-target", "native"]), (sockets.clone(), false));
+    ready(true);
+    // A build without flags, as messages advise, makes what sessions go on to look for, and says so.
+    assert_eq!(excluded(&[]), (sockets, true));
+    ready(true);
+    assert_eq!(excluded(&["--cpu-target", "native"]), (Vec::new(), false));
+    ready(false);
+    assert_eq!(excluded(&["--forget-flags"]), (Vec::new(), false));
+    ready(false);
 }

@@ -169,7 +169,8 @@ fn it_is_built_in_seconds_and_the_session_does_not_notice() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "true 2", "{argument}");
-    project.jlsys(&["path"]).expect_refusal(&["startup package", "--env"]);
+    let ran = project.jlsys(&["path"]).expect_status(3).expect_stderr("startup package");
+    assert!(!ran.stdout().contains("/images/"), "{}", ran.stdout());
 
     let key = report["key"].as_str().unwrap();
     let started = project.jlsys(&["cache", "verify", "--start", "--json"]).expect_status(0).json();

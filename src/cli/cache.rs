@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::{Args, Subcommand};
 
 use super::{KeygenArgs, PullArgs, PushArgs};
 use crate::cache::Limits;
+use crate::config::size;
 use crate::profile::DEFAULT_FILE;
 
 /// What to do with the cache.
@@ -78,8 +78,8 @@ pub struct VerifyArgs {
 #[derive(Debug, Args)]
 pub struct GcArgs {
     /// The greatest size of all images together, such as `20G`; the ones used last stay
-    #[arg(long, value_name = "SIZE")]
-    max_size: Option<ByteSize>,
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_size: Option<u64>,
     /// How long an image may stay unused, such as `90d`
     #[arg(long, value_name = "TIME", value_parser = age)]
     max_age: Option<Duration>,
@@ -111,7 +111,7 @@ pub struct RmArgs {
 impl GcArgs {
     /// What the cache may hold.
     pub fn limits(&self) -> Limits {
-        Limits { max_size: self.max_size.map(|size| size.as_u64()), max_age: self.max_age, keep: self.keep }
+        Limits { max_size: self.max_size, max_age: self.max_age, keep: self.keep }
     }
 }
 

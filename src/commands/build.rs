@@ -14,9 +14,10 @@ use crate::report::{BuildOutcome, Report, Tier};
 use crate::state::State;
 
 pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
-    let prepared = Prepared::new(&args.work.request())?;
+    let prepared = Prepared::new(&args.work.request_as_last_built(args.forget_flags))?;
     let profile = args.profile.as_deref().map(profile::Target::new).transpose()?;
     let progress = Progress::new(args.work.verbosity());
+    say_remembered(&prepared, &progress);
     let options = BuildOptions {
         jobs: args.work.jobs.map(Into::into),
         retry: args.retry,
@@ -37,6 +38,13 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
         super::print_json(&report)?;
     }
     Ok(exit(&report, args.strict))
+}
+
+/// Says which flags count although this command was not given them.
+pub(super) fn say_remembered(prepared: &Prepared, progress: &Progress) {
+    if let Some(flags) = &prepared.remembered {
+        progress.say(&format!("with the flags of the last build: {flags} (--forget-flags goes without)"));
+    }
 }
 
 /// What a build's end means for the exit status.

@@ -1,32 +1,58 @@
-//! `jlsys path`: where the image is.
+//! `jlsys path`: an image that Julia starts with, the project's or else Julia's own, so that a line with it in a shell works always.
+
+use std::path::PathBuf;
 
 use crate::cli::PathArgs;
 use crate::error::{Error, Exit};
-use crate::prepare::Prepared;
+use crate::output::{print, tell};
+use crate::prepare::{Prepared, Request, find_julia, locate_cache};
+use crate::process;
 use crate::startup;
 use crate::state::State;
 
+/// What there is for a project.
+enum Found {
+    Image(PathBuf),
+    /// The folder of the startup package.
+    Startup(PathBuf),
+}
+
 pub(super) fn execute(args: &PathArgs) -> Result<Exit, Error> {
-    let prepared = Prepared::new(&args.request())?;
-    match State::of(&prepared) {
-        State::Ready(entry) if args.env && (entry.image().is_some() || entry.startup().is_some()) => {
-            let argument = match (entry.image(), entry.startup()) {
-                (Some(image), _) => format!("--sysimage={}", image.display()),
-                (None, startup) => {
-                    format!("--load={}", startup.unwrap_or_default().join(startup::LOADER).display())
-                }
-            };
-            super::print(&format!("{argument}\n"))?;
-            Ok(Exit::Ok)
+    let request = args.request();
+    let line = match (find(&request), args.env) {
+        (Ok(Found::Image(image)), false) => image.display().to_string(),
+        (Ok(Found::Image(image)), true) => format!("--sysimage={}", image.display()),
+        (Ok(Found::Startup(folder)), true) => format!("--load={}", folder.join(startup::LOADER).display()),
+        (Ok(Found::Startup(_)), false) => {
+            let reason = "there is a startup package, with which `julia \"$(jlsys path --env)\"` starts";
+            return stock(&request, args.env, reason);
         }
-        State::Ready(entry) if entry.startup().is_some() => Err(Error::NoImage(
-            "no image, but a startup package: `julia \"$(jlsys path --env)\"` starts with it".to_owned(),
-        )),
-        State::Ready(entry) if entry.image().is_some() => {
-            let image = entry.image().unwrap_or_default();
-            super::print(&format!("{}\n", image.display()))?;
-            Ok(Exit::Ok)
+        (Err(reason), _) => return stock(&request, args.env, &reason),
+    };
+    print(&format!("{line}\n"))?;
+    Ok(Exit::Ok)
+}
+
+/// What there is for the project, or why there is nothing.
+fn find(request: &Request) -> Result<Found, String> {
+    let prepared = Prepared::new(request).map_err(|error| error.to_string())?;
+    let tried = process::block_on(State::of(&prepared).tried(&prepared));
+    let state = tried.map_err(|error| Error::Runtime(error).to_string())?;
+    let found = match &state {
+        State::Ready(entry) => {
+            entry.image().map(Found::Image).or_else(|| entry.startup().map(Found::Startup))
         }
-        state => Err(Error::NoImage(format!("no current image: {}", state.reason(&prepared)))),
-    }
+        _ => None,
+    };
+    found.ok_or_else(|| state.reason(&prepared))
+}
+
+/// Julia's own image: to start with it is to start plain Julia.
+fn stock(request: &Request, env: bool, reason: &str) -> Result<Exit, Error> {
+    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
+    let julia = find_julia(request.julia.as_deref(), &directory, &locate_cache()?)?;
+    tell(format_args!("jlsys: Julia's own image: {reason}"));
+    let option = if env { "--sysimage=" } else { "" };
+    print(&format!("{option}{}\n", julia.facts.base_image.display()))?;
+    Ok(Exit::Stock)
 }

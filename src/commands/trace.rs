@@ -16,9 +16,10 @@ use crate::progress::Progress;
 use crate::report::{TraceReport, WorkloadReport};
 
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
-    let prepared = Prepared::new(&args.work.request())?;
+    let prepared = Prepared::new(&args.work.request_as_last_built(args.forget_flags))?;
     let profile = args.profile.as_deref().map(profile::Target::new).transpose()?;
     let progress = Progress::new(args.work.verbosity());
+    super::build::say_remembered(&prepared, &progress);
     let jobs = args.work.jobs.map(Into::into);
     let stall_limit = args.work.stall_limit.map(Duration::from_secs);
     let options = BuildOptions { jobs, force: args.force, stall_limit, ..BuildOptions::default() };

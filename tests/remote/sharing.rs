@@ -142,7 +142,7 @@ fn only_build_and_what_is_about_remotes_asks_one() {
     let machine = Machine::with_remote(&server.url);
     machine.jlsys(&["run", "--", "-e", "0"]).expect_status(0);
     machine.jlsys(&["status"]).expect_status(1);
-    machine.jlsys(&["path"]).expect_status(1);
+    machine.jlsys(&["path"]).expect_status(3);
     machine.jlsys(&["cache", "list"]).expect_status(0);
     assert_eq!(server.requests(), [""; 0]);
 }
