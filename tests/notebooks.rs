@@ -231,7 +231,7 @@ fn a_project_that_a_notebook_changes_stays_as_it_is() {
     // And that is said.
     let note = ran["note"].as_str().unwrap();
     for name in ["Project.toml", "other/Project.toml", "notebooks/fresh/Project.toml"] {
-        let words = format!("what it changes in {} was changed in a copy", project.path(name).display());
+        let words = format!("its changes to {} went to a copy", project.path(name).display());
         assert!(note.contains(&words), "{words} is not in {note}");
     }
     // What no change is needs no copy.
@@ -241,6 +241,35 @@ fn a_project_that_a_notebook_changes_stays_as_it_is() {
     );
     let (report, _) = trace(&quiet);
     assert_eq!(workload(&report, "notebooks/n.ipynb")["note"], Value::Null, "{report:#}");
+}
+
+#[test]
+fn a_workspace_that_a_notebook_changes_stays_as_it_is() {
+    if !support::julia_is_since(12) {
+        return;
+    }
+    let project = Project::new()
+        .package(package("Own", "of() = 1").by_path())
+        .settings(ONLY_NOTEBOOKS)
+        .env("JULIA_PKG_SERVER", "")
+        .env("JULIA_PKG_PRECOMPILE_AUTO", "0")
+        .write();
+    project.edit("Project.toml", |text| format!("{text}\n[workspace]\nprojects = [\"docs\", \"deep/er\"]\n"));
+    for folder in ["docs", "deep/er"] {
+        std::fs::create_dir_all(project.path(folder)).unwrap();
+        std::fs::write(project.path(&format!("{folder}/Project.toml")), "[deps]\n").unwrap();
+    }
+    let cells = [
+        "using Pkg; Pkg.activate(\"docs\"); Pkg.add(\"Printf\"); using Printf",
+        "Pkg.activate(\"deep/er\"); Pkg.add(\"Random\"); using Random",
+        "Pkg.activate(\"docs\"); haskey(Pkg.project().dependencies, \"Printf\") || error()",
+        "Pkg.activate(\".\"); import Own; pathof(Own) == abspath(\"Own/src/Own.jl\") || error(pathof(Own))",
+    ];
+    let project = project.file("n.ipynb", &notebook(&cells));
+    let before = contents(&project.path(""));
+    let (report, _) = trace(&project);
+    assert_eq!(workload(&report, "n.ipynb")["outcome"], "ok", "{report:#}");
+    assert!(before == contents(&project.path("")), "the workspace changed");
 }
 
 #[test]

@@ -110,6 +110,18 @@ mod tests {
         assert_eq!(value("\u{feff}[1]"), Ok(json!([1])));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in r#"([\[\]{}:,"\\ ]|NaN|-?Infinity|\\u[d0][89cdf]3[de0]|[a-z0-9]){0,24}"#) {
+            let expected = serde_json::from_str::<Value>(&text);
+            let found = read::<Value>(text.as_bytes());
+            proptest::prop_assert!(expected.is_err() || expected.ok() == found.ok());
+            // What is put right stays as it is.
+            let once = standard(text.as_bytes());
+            proptest::prop_assert_eq!(standard(&once), once);
+        }
+    }
+
     #[test]
     fn what_is_no_json_is_said_by_its_first_place() {
         for text in ["", "[", "[nan]", "[\"\\", "[\"\\u12", "[NaNNaN]", "{\"a\" 1}", "\u{feff}\u{feff}[]"] {

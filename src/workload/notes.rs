@@ -44,12 +44,10 @@ impl Notes {
     /// What else is to be known about the run than how it went: the ends of a sentence.
     pub fn sentences(&self) -> impl Iterator<Item = String> {
         let exited = self.exited.iter().map(|cell| format!("`exit` in {cell} ended it"));
-        let changed = self
-            .changed
-            .iter()
-            .map(|file| format!("what it changes in {} was changed in a copy", file.display()));
+        let changed =
+            self.changed.iter().map(|file| format!("its changes to {} went to a copy", file.display()));
         let unwatched =
-            self.unwatched.iter().map(|what| format!("it could have changed its project ({what})"));
+            self.unwatched.iter().map(|what| format!("nothing kept it from changing projects ({what})"));
         exited.chain(changed).chain(unwatched)
     }
 }
@@ -70,8 +68,7 @@ mod tests {
         assert_eq!(notes.activated, [Path::new("/p/Project.toml"), Path::new("/q/Proj")]);
         assert_eq!(notes.failed.as_deref(), Some("cell 1 failed: a\tb"));
         let sentences: Vec<String> = notes.sentences().collect();
-        let expected =
-            ["`exit` in cell 2 of 3 ended it", "what it changes in /p/Project.toml was changed in a copy"];
+        let expected = ["`exit` in cell 2 of 3 ended it", "its changes to /p/Project.toml went to a copy"];
         assert_eq!(sentences, expected);
         assert_eq!(Notes::take(&trace), Notes::default());
     }
