@@ -58,7 +58,8 @@ fn workload<'a>(report: &'a Value, name: &str) -> &'a Value {
     workloads.iter().find(|w| w["name"] == name).unwrap_or_else(|| panic!("{name} is not in {report:#}"))
 }
 
-const ONLY_NOTEBOOKS: &str = "[workloads]\nkinds = [\"notebooks\"]\n";
+/// And no word about CPUs that Julia has no code for.
+const ONLY_NOTEBOOKS: &str = "cpu-target = \"native\"\n[workloads]\nkinds = [\"notebooks\"]\n";
 
 #[test]
 fn cells_run_as_a_kernel_runs_them() {
@@ -134,7 +135,7 @@ fn what_cannot_be_run_is_said_and_the_rest_goes_on() {
         );
     let started = Instant::now();
     let (report, statements) = trace(&project);
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(150), "{:?}", started.elapsed());
     for (name, outcome) in [("crashes", "crashed"), ("exits", "ok"), ("fine", "ok"), ("hangs", "timeout")] {
         assert_eq!(workload(&report, &format!("{name}.ipynb"))["outcome"], outcome, "{report:#}");
     }
