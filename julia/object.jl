@@ -17,6 +17,9 @@ Base.reinit_stdio()
 @eval Sys STDLIB = $(joinpath(Sys.BINDIR, Base.DATAROOTDIR, "julia", "stdlib", "v$(VERSION.major).$(VERSION.minor)"))
 Base.init_depot_path()
 
+# Before any package is there: what there is now stays as it is.
+Base.include(Base, joinpath(@__DIR__, "guard.jl"))
+
 let (project, packages_file, statements_file, all_given, loaded_file, replayed_file) = ARGS[1:6], others = ARGS[7:end]
     # Others that are named agree with the project. The user's environment is there for the preferences that it may set, as in
     # a session: packages are asked for by UUID and found before, so that it decides no version.
@@ -44,6 +47,9 @@ let (project, packages_file, statements_file, all_given, loaded_file, replayed_f
     # Julia reads it when it generates code.
     isempty(threads) || (ENV["JULIA_IMAGE_THREADS"] = threads)
 end
+
+# What was loaded here a session loads when it asks for it.
+Base.JlsysGuard.hold(ARGS[1])
 
 # What belongs to this process must not come back in another.
 empty!(Core.ARGS)

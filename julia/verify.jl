@@ -6,8 +6,9 @@
 # `identity<TAB>failed<TAB>what is wrong` for each, then `program<TAB>ok` after a small program ran. It is written as it
 # goes, so that what ends the process is what comes after the last line.
 
-# The modules that are there before anything is loaded are those of the image.
-const IN_IMAGE = copy(Base.loaded_modules)
+# The modules of the image: those that its guard holds until they are asked for (guard.jl). A startup package has its modules there
+# before anything is loaded.
+const IN_IMAGE = isdefined(Base, :JlsysGuard) ? copy(Base.JlsysGuard.modules) : copy(Base.loaded_modules)
 
 include(joinpath(@__DIR__, "packages.jl"))
 
@@ -33,7 +34,7 @@ end
 
 function whats_wrong(package)
     haskey(IN_IMAGE, package) || return "it is not in the image"
-    # `require` finds the module loaded, and asks the manifest as any `using` does.
+    # `require` asks the manifest as any `using` does, and runs what the package has to initialise.
     Base.require(package) === IN_IMAGE[package] || return "another copy of it is loaded"
     # Where the package was loaded from when the image was made, and where the manifest says it is today. The folder of
     # a registered package is named after its content, so this compares versions.

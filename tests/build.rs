@@ -1,6 +1,6 @@
 //! The main job on a real Julia: an image is built, verified, found again, used, and given up when the project changes.
 //!
-//! All tests here use one project and share its image through the cache; whichever comes first builds it.
+//! All tests here, and those of `guard.rs`, use one project and share its image through the cache; whichever comes first builds it.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
 
@@ -10,69 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Package, Project, Ran, julia, julia_is_since, package};
-
-const NATIVE: &[&str] = &["build", "--cpu-target", "native", "--json"];
-
-/// A package with something to compile.
-fn tables() -> Package {
-    let source = "
-        using DelimitedFiles
-        struct Table{T}
-            names::Vector{Symbol}
-            columns::Vector{Vector{T}}
-        end
-        function parse_table(text)
-            data, header = readdlm(IOBuffer(text), ','; header = true)
-            Table(Symbol.(vec(header)), [Float64.(data[:, i]) for i in 1:size(data, 2)])
-        end
-        function Base.show(io::IO, ::MIME\"text/plain\", table::Table)
-            for (name, column) in zip(table.names, table.columns)
-                println(io, rpad(string(name), 8), join(round.(column; digits = 2), ' '))
-            end
-        end
-        total(table::Table; weights = nothing) =
-            sum(sum(c) * (weights === nothing ? 1.0 : weights[i]) for (i, c) in enumerate(table.columns))
-    ";
-    package("Tables", source)
-        .depends_on("DelimitedFiles")
-        .extension("TablesOwn", "Own", "using Tables, Own\nTables.total(x::Int) = Own.answer() + x")
-        .extension("TablesDraft", "Draft", "using Tables, Draft\nTables.total(x::Char) = Draft.draft()")
-        .tests(
-            "using Tables, Test
-        @testset \"tables\" begin
-            table = Tables.parse_table(\"a,b\\n1,2\\n3,4.5\\n\")
-            @test table.names == [:a, :b]
-            @test Tables.total(table) == 10.5
-            @test Tables.total(table; weights = [1.0, 0.0]) == 4.0
-            @test occursin(\"4.5\", sprint(show, \"text/plain\", table))
-        end",
-        )
-}
-
-/// Our project: a package in the depot, one of the standard library, and two in folders, of which one is taken in.
-fn project() -> Project {
-    Project::new()
-        .shared()
-        .stdlib("DelimitedFiles")
-        .package(tables())
-        .package(package("Draft", "using Tables\ndraft() = 1").depends_on("Tables").by_path())
-        .package(package("Own", "answer() = 42\nwhat(x) = \"it is $x\"").by_path())
-        .settings("include = [\"Own\"]\n\n[workloads]\nskip-tests = [\"DelimitedFiles\"]\n")
-        .file("precompile.jl", SCRIPT)
-        .write()
-}
-
-/// Built where there is no C compiler, if this Julia has a linker of its own.
-fn built() -> Project {
-    let mut project = project();
-    if julia_is_since(9) {
-        let tools = support::tools_without_compiler(&project);
-        project = project.env("PATH", tools);
-    }
-    project.jlsys(NATIVE).expect_status(0);
-    project
-}
+use support::image::{NATIVE, built, project};
+use support::{Project, Ran, julia, julia_is_since};
 
 /// The project with a copy of the cache, which a test may damage.
 fn with_own_cache(project: Project) -> Project {
@@ -82,13 +21,6 @@ fn with_own_cache(project: Project) -> Project {
     assert!(status.success());
     project
 }
-
-/// A script that is a workload.
-const SCRIPT: &str = "using Own, Tables
-    println(Own.what(Own.answer()))
-    show(stdout, \"text/plain\", Tables.parse_table(\"n\\n1.5\\n\"))
-    println(2.5, \" is a number\")
-    applicable(Tables.total, 1) && Tables.total(1) # where there are extensions";
 
 /// Runs a program that no workload has in it.
 const PROGRAM: &str = "using Tables, Own
@@ -183,15 +115,19 @@ fn julia_runs_faster_and_compiles_less() {
 #[ignore = "builds an image"]
 fn packages_come_from_the_image_at_the_manifests_version() {
     let project = built();
-    let code = "ids = [id for id in keys(Base.loaded_modules) if id.name in (\"Tables\", \"Own\", \"Draft\")]
-        println(join(sort([id.name for id in ids]), ' '))
-        using Draft; println(Draft.draft(), ' ', Base.active_project())";
+    let code = "loaded() = sort([id.name for id in keys(Base.loaded_modules) if id.name in (\"Tables\", \"Own\", \"Draft\")])
+        println(join(sort([id.name for id in keys(Base.JlsysGuard.modules) if id.name in (\"Tables\", \"Own\", \"Draft\")]), ' '))
+        print(loaded()); using Draft; print(loaded()); using Own, Tables
+        println(Tables === Base.JlsysGuard.modules[Base.PkgId(Tables)], Own === Base.JlsysGuard.modules[Base.PkgId(Own)])
+        println(Draft.draft(), ' ', Base.active_project())";
     // Draft stays outside of the image, and this copy of the project is not the one that was built: it is precompiled once more,
     // and from 1.11 on Julia says so.
     project.jlsys(&["run", "--", "-e", "using Draft"]).expect_status(0);
     let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
-    let expected =
-        format!("Own Tables\n1 {}\n", project.path("Project.toml").canonicalize().unwrap().display());
+    let expected = format!(
+        "Own Tables\nString[][\"Draft\", \"Tables\"]truetrue\n1 {}\n",
+        project.path("Project.toml").canonicalize().unwrap().display()
+    );
     assert_eq!(ran.stdout(), expected, "{}", ran.stderr());
     assert_eq!(ran.stderr(), "");
 }
@@ -206,10 +142,11 @@ fn extensions_are_in_the_image_or_come_with_what_triggers_them() {
     let project = built();
     let code = "extensions() = sort([id.name for id in keys(Base.loaded_modules) if startswith(id.name, \"Tables\")])
         print(extensions(), ' ')
-        using Tables; print(Tables.total(1), ' ', applicable(Tables.total, 'x'), ' ')
+        using Tables; print(extensions(), ' ')
+        using Own; print(Tables.total(1), ' ', applicable(Tables.total, 'x'), ' ')
         using Draft; print(extensions(), ' ', Tables.total('x'))";
     let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
-    let expected = "[\"Tables\", \"TablesOwn\"] 43 false [\"Tables\", \"TablesDraft\", \"TablesOwn\"] 1";
+    let expected = "String[] [\"Tables\"] 43 false [\"Tables\", \"TablesDraft\", \"TablesOwn\"] 1";
     assert_eq!(ran.stdout(), expected, "{}", ran.stderr());
 }
 

@@ -29,6 +29,8 @@ macro_rules! drivers {
 drivers! {
     /// Adds up how long a traced process compiles.
     COMPILING = "compiling.jl";
+    /// Makes a session with an image load its packages when they are asked for; part of every image.
+    GUARD = "guard.jl";
     /// Loads packages one by one and says which load.
     LOAD = "load.jl";
     /// Runs a notebook's cells as a kernel does.

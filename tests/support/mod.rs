@@ -13,6 +13,7 @@
 
 pub mod binder;
 pub mod entries;
+pub mod image;
 pub mod shim;
 
 use std::fmt::Write;
@@ -403,6 +404,11 @@ impl Project {
     /// Runs `jlsys`.
     pub fn jlsys(&self, args: &[&str]) -> Ran {
         Ran(self.command(args).output().unwrap())
+    }
+
+    /// Runs `jlsys` with these variables, too.
+    pub fn jlsys_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Ran {
+        Ran(self.command(args).envs(variables.iter().copied()).output().unwrap())
     }
 }
 

@@ -1,0 +1,158 @@
+//! What a session with an image does is what plain Julia does: each session here runs twice, with the image and without it.
+//!
+//! The image is the one of `build.rs`.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
+mod support;
+
+use std::process::Command;
+
+use support::image::built;
+use support::{Project, Ran, package};
+
+/// Runs one session with the image and one without; returns both, the one with the image first.
+fn both(project: &Project, variables: &[(&str, &str)], args: &[&str]) -> [Ran; 2] {
+    [None, Some("1")].map(|disable| {
+        let mut command: Command = project.command(&[&["run", "--"], args].concat());
+        command.envs(variables.iter().copied());
+        if let Some(disable) = disable {
+            command.env("JLSYS_DISABLE", disable).env("JULIA_PROJECT", project.path(""));
+        }
+        Ran(command.output().unwrap())
+    })
+}
+
+/// Expects the same output and exit status, and returns the output. With the image nothing more is said.
+#[track_caller]
+fn same(project: &Project, variables: &[(&str, &str)], args: &[&str]) -> String {
+    let [image, plain] = both(project, variables, args);
+    assert_eq!(
+        image.stdout(),
+        plain.stdout(),
+        "with the image: {}\nplain: {}",
+        image.stderr(),
+        plain.stderr()
+    );
+    assert_eq!(image.0.status.code(), plain.0.status.code(), "{}", image.stderr());
+    assert!(!image.stderr().contains("jlsys:"), "{}", image.stderr());
+    image.stdout()
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn a_package_whose_init_fails_fails_where_it_is_used() {
+    let project = built();
+    let missing = [("NO_SOLVER", "1")];
+    assert_eq!(same(&project, &missing, &["-e", "print(1)"]), "1");
+    assert_eq!(same(&project, &missing, &["-e", "using Own; print(Own.answer())"]), "42");
+    // The package, and what depends on it.
+    for name in ["Solver", "Model"] {
+        let code = format!("try; @eval using {name}; catch error; showerror(stdout, error); end");
+        let [image, plain] = both(&project, &missing, &["-e", &code]);
+        let expected = "InitError: no solver is here\nduring initialization of module Solver";
+        assert_eq!((image.stdout(), plain.stdout()), (expected.to_owned(), expected.to_owned()));
+    }
+    // What is missing may come; then `__init__` runs once.
+    let code = "try; @eval using Model; catch; print(\"no \"); end
+        delete!(ENV, \"NO_SOLVER\"); using Model; print(Model.solves())";
+    let ran = project.jlsys_with(&missing, &["run", "--", "-e", code]).expect_status(0);
+    assert_eq!((ran.stdout().as_str(), ran.stderr().as_str()), ("no 1", ""));
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn an_init_runs_when_the_package_is_used_and_sees_the_session() {
+    let project = built().file(
+        "script.jl",
+        "before = 1
+        println(any(id -> id.name == \"Recorder\", keys(Base.loaded_modules)))
+        using Recorder
+        println(Recorder.SEEN[]); println(Recorder.ORDER)
+        using Model; println(Recorder.LOADED); println(pathof(Model)); println(Recorder.__init__, methods(Recorder.__init__))",
+    );
+    let said = same(&project, &[], &["script.jl", "one", "-x"]);
+    for words in ["[\"one\", \"-x\"]", "\"script.jl\"", "[:Inner, :Second, :First, :Recorder]"] {
+        assert!(said.contains(words), "{words} is not in {said}");
+    }
+    assert!(said.contains("[\"Recorder\", \"Solver\", \"Model\"]"), "{said}");
+    let said = same(&project, &[], &["-i", "-e", "using Recorder; print(Recorder.SEEN[]); exit()"]);
+    assert!(said.starts_with("(true,"), "{said}");
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn a_session_that_goes_to_another_project_has_that_projects_versions() {
+    let project = built();
+    let other = Project::new()
+        .shared()
+        .package(package("Solver", "version() = 2").version("2.0.0"))
+        .package(package("Model", "using Solver\nsolves() = Solver.version()").depends_on("Solver"))
+        .write();
+    let [manifest, folder] = ["Manifest.toml", ""].map(|name| other.path(name).canonicalize().unwrap());
+    assert!(manifest.is_file());
+    let folder = folder.display().to_string();
+    let folder = folder.trim_end_matches('/');
+    let report = "println(Model.solves(), ' ', Base.pathof(Model))";
+    let sessions = [
+        format!("import Pkg; Pkg.activate({folder:?}); using Model; {report}"),
+        format!(
+            "using Distributed; addprocs(1; exeflags = \"--project={folder}\"); @everywhere workers() using Model
+            println(remotecall_fetch(() -> Base.invokelatest(Main.Model.solves), 2))"
+        ),
+        format!("run(`$(Base.julia_cmd()) --startup-file=no --project={folder} -e $(\"using Model; {report}\")`)"),
+    ];
+    for code in &sessions {
+        let [image, plain] = both(&project, &[], &["-e", code]);
+        assert_eq!(image.stdout(), plain.stdout(), "{}", image.stderr());
+        assert!(image.stdout().starts_with("2"), "{}", image.stdout());
+        let said = image.stderr() + &image.stdout();
+        assert_eq!(said.matches("jlsys: ").count(), 1, "{said}");
+        assert!(said.contains(&format!("{folder} wants Solver 2.0.0 (the image has 1.0.0)")), "{said}");
+    }
+    // What is loaded stays, as in plain Julia.
+    let code = format!("using Model; import Pkg; Pkg.activate({folder:?}); using Model; {report}");
+    assert!(same(&project, &[], &["-e", &code]).starts_with("1 "));
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn workers_load_what_their_master_loads() {
+    let project = built();
+    let code = "using Distributed; addprocs(2); using Model
+        println(pmap(_ -> Model.solves(), 1:2))
+        @everywhere using Own
+        println(pmap(_ -> Own.answer(), 1:2))";
+    assert_eq!(same(&project, &[], &["-e", code]), "[1, 1]\n[42, 42]\n");
+    let code = "using Model; println(pmap(_ -> Model.solves(), 1:2))";
+    assert_eq!(same(&project, &[], &["-p", "2", "-e", code]), "[1, 1]\n");
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn pkg_changes_what_is_in_the_image() {
+    let project = built();
+    let newer = project.outside("newer");
+    std::fs::create_dir_all(newer.join("src")).unwrap();
+    let own = std::fs::read_to_string(project.path("Own/Project.toml")).unwrap();
+    std::fs::write(newer.join("Project.toml"), own.replace("1.0.0", "9.0.0")).unwrap();
+    std::fs::write(newer.join("src/Own.jl"), "module Own\nanswer() = 43\nend\n").unwrap();
+    std::fs::create_dir_all(project.depot().join("registries/Empty")).unwrap();
+    std::fs::write(
+        project.depot().join("registries/Empty/Registry.toml"),
+        "name = \"Empty\"\nuuid = \"23338594-aafe-5451-b93e-139f81909107\"\nrepo = \"https://example.org/r.git\"\n\n[packages]\n",
+    )
+    .unwrap();
+    let offline =
+        [("JULIA_PKG_OFFLINE", "true"), ("JULIA_PKG_SERVER", ""), ("JULIA_PKG_PRECOMPILE_AUTO", "0")];
+    let code = format!(
+        "import Pkg; Pkg.UPDATED_REGISTRY_THIS_SESSION[] = true; Pkg.develop(Pkg.PackageSpec(path = {:?}))
+        using Own; print(Own.answer())",
+        newer.display()
+    );
+    let ran = project.jlsys_with(&offline, &["run", "--", "-e", &code]).expect_status(0);
+    assert_eq!(ran.stdout(), "43", "{}", ran.stderr());
+    assert!(ran.stderr().contains("wants Own 9.0.0 (the image has 1.0.0)"), "{}", ran.stderr());
+    // The next start is plain Julia.
+    project.jlsys(&["run", "--", "-e", "0"]).expect_status(0).expect_stderr("jlsys: plain Julia: ");
+}
