@@ -72,63 +72,65 @@ end
 "Loads a package that is held, if it is the one that this session would load. Returns whether it is loaded now."
 function bring(key::PkgId)
     haskey(held, key) || return false
-    if has_lock
-        mine = Base.require_lock.locked_by === current_task()
-        # `maybe_root_module` is also asked by who does not want to load anything. Loading holds the lock.
-        mine || (has_precompiles && return false)
-        mine || lock(Base.require_lock)
-        try
-            haskey(Base.loaded_modules, key) && return true
-            is_wanted(key) || return false
-            load(key)
-        finally
-            mine || unlock(Base.require_lock)
-        end
-    else
-        is_wanted(key) || return false
-        load(key)
+    has_lock || return bring_alone(key)
+    mine = Base.require_lock.locked_by === current_task()
+    # `maybe_root_module` is also asked by who does not want to load anything. Loading holds the lock.
+    mine || (has_precompiles && return false)
+    mine || lock(Base.require_lock)
+    try
+        return bring_alone(key)
+    finally
+        mine || unlock(Base.require_lock)
     end
-    return true
 end
 
-# Whether the package and all that it needs are those that the session would load.
-function is_wanted(key::PkgId)
-    others = PkgId[]
-    wanted = is_wanted(key, Dict{PkgId,Bool}(), others)
-    isempty(others) || say_others(others)
+function bring_alone(key::PkgId)
+    haskey(Base.loaded_modules, key) && return true
+    look = Look()
+    wanted = is_wanted(key, look)
+    isempty(look.others) || say_others(look)
+    wanted && load(key, look)
     return wanted
 end
 
-function is_wanted(key::PkgId, judged::Dict{PkgId,Bool}, others::Vector{PkgId})
-    haskey(judged, key) && return judged[key]
+"What was found out for one `using`."
+struct Look
+    # Where the session has packages.
+    places::Dict{PkgId,Union{Nothing,String}}
+    # Whether they, and all that they need, are where the image has them from.
+    judged::Dict{PkgId,Bool}
+    # Those that are not.
+    others::Vector{PkgId}
+end
+Look() = Look(Dict(), Dict(), [])
+
+# Whether the package and all that it needs are those that the session would load.
+function is_wanted(key::PkgId, look::Look)
+    haskey(look.judged, key) && return look.judged[key]
     it = held[key]
-    wanted = judged[key] = is_in_place(key, it, others)
+    wanted = look.judged[key] = is_in_place(key, it, look)
     for need in it.needs
         # One that is loaded must be the image's.
-        if haskey(held, need)
-            is_wanted(need, judged, others) || (wanted = false)
-        elseif get(Base.loaded_modules, need, nothing) !== module_of(need)
-            wanted = false
-        end
+        wanted &= haskey(held, need) ? is_wanted(need, look) : get(Base.loaded_modules, need, nothing) === modules[need]
     end
-    return judged[key] = wanted
+    return look.judged[key] = wanted
 end
 
+# All packages of the image.
 const modules = Dict{PkgId,Module}()
-module_of(key::PkgId) = get(modules, key, nothing)
 
 # Whether the session finds the package where the image has it from.
-function is_in_place(key::PkgId, it::Held, others::Vector{PkgId})
+function is_in_place(key::PkgId, it::Held, look::Look)
     # A process that precompiles is told which copies its parent has.
     for (other, build) in Base._concrete_dependencies
         other == key && build != Base.module_build_id(it.mod) && return false
     end
-    today = located(key)
+    today = look.places[key] = located(key)
     # It is not in this environment: Julia says what it says.
     today === nothing && return false
     it.path === nothing && return true
     is_same_place(it.path, today) && return true
-    push!(others, key)
+    push!(look.others, key)
     return false
 end
 
@@ -162,19 +164,16 @@ function below(folder::String, path::String)
     return at === nothing ? nothing : parts[at+1:end]
 end
 
-function load(key::PkgId)
+function load(key::PkgId, look::Look)
     it = held[key]
     # As in `_require`: only the package that was asked for is asked for on other workers.
     last = Base.toplevel_load[]
     Base.toplevel_load[] = false
     try
         for need in it.needs
-            haskey(held, need) && !haskey(Base.loaded_modules, need) && load(need)
+            haskey(held, need) && !haskey(Base.loaded_modules, need) && load(need, look)
         end
-        if has_origins
-            path = located(key)
-            path === nothing || (get!(Base.PkgOrigin, Base.pkgorigins, key).path = path)
-        end
+        has_origins && (get!(Base.PkgOrigin, Base.pkgorigins, key).path = look.places[key])
         Base.register_root_module(it.mod)
         try
             unlocked() do
@@ -228,15 +227,16 @@ function initialize(it::Held)
 end
 
 # One line for each project, with what it wants otherwise.
-function say_others(others::Vector{PkgId})
+function say_others(look::Look)
     ccall(:jl_generating_output, Cint, ()) == 0 || return
+    others = look.others
     has_sysimage_modules && filter!(key -> !(key in others), Base._sysimage_modules)
     project = Base.active_project()
     project in told && return
     push!(told, project)
     changes = String[]
     for key in sort!(others; by = key -> key.name)
-        push!(changes, string(key.name, " ", version_in(something(located(key), "")), " (the image has ", held[key].version, ")"))
+        push!(changes, string(key.name, " ", version_in(look.places[key]), " (the image has ", held[key].version, ")"))
     end
     length(changes) > 5 && (changes = [changes[1:5]; "$(length(changes) - 5) more"])
     folder = project === nothing ? "this project" : dirname(project)
@@ -300,10 +300,10 @@ function hold(project_file::String)
     end
     hook()
     for signature in (
-        Tuple{typeof(__init__)}, Tuple{typeof(bring),PkgId}, Tuple{typeof(is_wanted),PkgId}, Tuple{typeof(load),PkgId},
-        Tuple{typeof(initialize),Held}, Tuple{typeof(is_in_place),PkgId,Held,Vector{PkgId}},
-        Tuple{typeof(is_wanted),PkgId,Dict{PkgId,Bool},Vector{PkgId}}, Tuple{typeof(put_initializer),Module,Any,Any},
-        Tuple{typeof(is_same_place),String,String}, Tuple{typeof(located),PkgId}, Tuple{typeof(say_others),Vector{PkgId}}, Tuple{typeof(free_versions),PkgId},
+        Tuple{typeof(__init__)}, Tuple{typeof(bring),PkgId}, Tuple{typeof(bring_alone),PkgId}, Tuple{typeof(is_wanted),PkgId,Look},
+        Tuple{typeof(is_in_place),PkgId,Held,Look}, Tuple{typeof(is_same_place),String,String}, Tuple{typeof(located),PkgId},
+        Tuple{typeof(load),PkgId,Look}, Tuple{typeof(initialize),Held}, Tuple{typeof(put_initializer),Module,Any,Any},
+        Tuple{typeof(say_others),Look}, Tuple{typeof(free_versions),PkgId},
         Tuple{typeof(Base.require),Module,Symbol}, Tuple{typeof(Base.require),PkgId},
     )
         compile(signature)

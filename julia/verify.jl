@@ -3,8 +3,8 @@
 #     julia -J IMAGE --project=PROJECT julia/verify.jl PACKAGES RESULTS
 #
 # PACKAGES, as packages.jl says, are those that should be in the image. RESULTS gets a line `identity<TAB>ok` or
-# `identity<TAB>failed<TAB>what is wrong` for each, then `program<TAB>ok` after a small program ran. It is written as it
-# goes, so that what ends the process is what comes after the last line.
+# `identity<TAB>failed<TAB>what is wrong` for each but those that need one that failed, then `program<TAB>ok` after a small program
+# ran. It is written as it goes, so that what ends the process is what comes after the last line.
 
 # The modules of the image: those that its guard holds until they are asked for (guard.jl). A startup package has its modules there
 # before anything is loaded.
@@ -13,8 +13,14 @@ const IN_IMAGE = isdefined(Base, :JlsysGuard) ? copy(Base.JlsysGuard.modules) : 
 include(joinpath(@__DIR__, "packages.jl"))
 
 function verify(packages_file, results_file)
+    broken = Set{Base.PkgId}()
     open(results_file, "w") do results
         for (identity, package) in packages_in(packages_file)
+            # What needs a package that fails is not to blame; it comes after that, and is left out with it.
+            if any(in(broken), needs_of(package))
+                push!(broken, package)
+                continue
+            end
             print(results, identity)
             flush(results)
             wrong = try
@@ -22,6 +28,7 @@ function verify(packages_file, results_file)
             catch error
                 sprint(showerror, error)
             end
+            wrong === nothing || push!(broken, package)
             println(results, wrong === nothing ? "\tok" : "\tfailed\t" * one_line(wrong))
             flush(results)
         end
@@ -30,6 +37,13 @@ function verify(packages_file, results_file)
         small_program()
         println(results, "\tok")
     end
+end
+
+# What a package of the image needs of it, while it is not loaded.
+function needs_of(package)
+    isdefined(Base, :JlsysGuard) || return Base.PkgId[]
+    held = get(Base.JlsysGuard.held, package, nothing)
+    return held === nothing ? Base.PkgId[] : held.needs
 end
 
 function whats_wrong(package)

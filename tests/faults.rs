@@ -97,7 +97,7 @@ fn packages_that_break_are_left_out_and_the_rest_is_in_the_image() {
 
 #[test]
 #[ignore = "builds images"]
-fn a_package_that_breaks_only_in_an_image_is_found_by_trying() {
+fn a_package_that_breaks_only_in_an_image_is_left_out() {
     // The image of an attempt, as the process that was started with it sees it.
     let only_from_image = "
         function __init__()
@@ -117,6 +117,10 @@ fn a_package_that_breaks_only_in_an_image_is_found_by_trying() {
     assert_eq!(included[0]["name"], "Fine");
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("OnlyFromImage is left out"), "{warnings}");
+    // The image that is tried says whose `__init__` it was.
+    let phases = report["phases"].as_array().unwrap().iter();
+    let written = phases.filter(|phase| phase["name"] == "link").count();
+    assert_eq!(written, 2, "{report:#}");
     assert!(warnings.contains("OnTop is left out: it depends on OnlyFromImage"), "{warnings}");
     project.jlsys(&["run", "--", "-e", "using Fine; print(1)"]).expect_status(0).expect_stdout("1");
 }
