@@ -394,7 +394,7 @@ fn a_cache_that_is_gone_or_read_only_still_lets_julia_start() {
 #[ignore = "builds an image"]
 fn jlsys_can_be_switched_off() {
     let project = built();
-    let code = "print(any(id -> id.name == \"Tables\", keys(Base.loaded_modules)))";
+    let code = "print(any(id -> id.name == \"Tables\", keys(isdefined(Base, :JlsysGuard) ? Base.JlsysGuard.modules : Dict())))";
     let ran = project.jlsys(&["run", "--", "-e", code]).expect_status(0);
     assert_eq!(ran.stdout(), "true");
     let mut command = project.command(&["run", "--", "-e", code]);

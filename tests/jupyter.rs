@@ -162,9 +162,8 @@ fn the_image_is_used_while_it_is_right() {
     };
     expect(true, "");
     // IJulia is loaded from the image, not beside it.
-    let loaded = "print(Base.PkgId(Base.UUID(\"7073ff75-c697-5162-941a-fcdaad2a7d2a\"), \"IJulia\") in keys(Base.loaded_modules))";
-    let code = format!("{loaded}; import IJulia; print(IJulia.run_kernel isa Function)");
-    project.jlsys(&["run", "--", "-e", &code]).expect_status(0).expect_stdout("truetrue");
+    let code = "import IJulia; print(Base.JlsysGuard.modules[Base.PkgId(IJulia)] === IJulia, IJulia.run_kernel isa Function)";
+    project.jlsys(&["run", "--", "-e", code]).expect_status(0).expect_stdout("truetrue");
 
     // The cache cannot be written to.
     let entry = PathBuf::from(project.jlsys(&["path"]).expect_status(0).stdout().trim());
