@@ -367,14 +367,13 @@ function modules_in(mod::Module, found = Module[])
         child = getfield(mod, name)
         child isa Module && child !== mod && parentmodule(child) === mod && !(child in children) && push!(children, child)
     end
-    # Up to 1.10 modules are numbered in the order of their making; later, names are kept in it.
-    isdefined(Base, :unsorted_names) || sort!(children; by = number_of)
+    # Up to 1.10 modules are numbered in the order of their making; later, names are kept in that of their first use.
+    has_precompiles || sort!(children; by = number_of)
     foreach(child -> modules_in(child, found), children)
     return push!(found, mod)
 end
 
-unsorted_names(mod) =
-    isdefined(Base, :unsorted_names) ? Base.unsorted_names(mod; all = true) : names(mod; all = true)
+unsorted_names(mod) = has_precompiles ? Base.unsorted_names(mod; all = true) : names(mod; all = true)
 
 number_of(mod) = Base.module_build_id(mod) % UInt64
 
@@ -413,7 +412,7 @@ function binding_word(mod::Module, value::Ptr{Cvoid})
     @static if isdefined(Core, :BindingPartition)
         # From 1.12 on a binding has a value for each range of worlds.
         object = unsafe_pointer_to_objref(Ptr{Cvoid}(binding))::Core.Binding
-        binding = Ptr{Ptr{Cvoid}}(pointer_from_objref(object.partitions))
+        binding = Ptr{Ptr{Cvoid}}(pointer_from_objref(getfield(object, :partitions, :acquire)))
         return unsafe_load(binding) == value ? binding : Ptr{Ptr{Cvoid}}(C_NULL)
     end
     # Up to 1.8 its name comes first.
