@@ -229,16 +229,20 @@ end
 # One line for each project, with what it wants otherwise.
 function say_others(look::Look)
     ccall(:jl_generating_output, Cint, ()) == 0 || return
-    others = look.others
-    has_sysimage_modules && filter!(key -> !(key in others), Base._sysimage_modules)
     project = Base.active_project()
     project in told && return
     push!(told, project)
+    # All of them, also those that were not asked for yet.
+    foreach(key -> is_wanted(key, look), collect(keys(held)))
+    others = sort!(look.others; by = key -> key.name)
+    # Pkg precompiles what it does not take for a part of the image.
+    has_sysimage_modules && filter!(key -> !(key in others), Base._sysimage_modules)
     changes = String[]
-    for key in sort!(others; by = key -> key.name)
-        push!(changes, string(key.name, " ", version_in(look.places[key]), " (the image has ", held[key].version, ")"))
+    for key in others[1:min(end, 5)]
+        ours, theirs = held[key].version, version_in(look.places[key])
+        push!(changes, ours == theirs ? "another $(key.name) $theirs" : "$(key.name) $theirs (the image has $ours)")
     end
-    length(changes) > 5 && (changes = [changes[1:5]; "$(length(changes) - 5) more"])
+    length(others) > 5 && push!(changes, "$(length(others) - 5) more")
     folder = project === nothing ? "this project" : dirname(project)
     println(
         stderr,

@@ -17,8 +17,8 @@ Base.reinit_stdio()
 @eval Sys STDLIB = $(joinpath(Sys.BINDIR, Base.DATAROOTDIR, "julia", "stdlib", "v$(VERSION.major).$(VERSION.minor)"))
 Base.init_depot_path()
 
-# Before any package is there: what there is now stays as it is.
-Base.include(Base, joinpath(@__DIR__, "guard.jl"))
+# Before any package is there: what there is now stays as it is. Under a name of its own, which users may find in a stack trace.
+Base.include_string(Base, read(joinpath(@__DIR__, "guard.jl"), String), "jlsys/guard.jl")
 
 let (project, packages_file, statements_file, all_given, loaded_file, replayed_file) = ARGS[1:6], others = ARGS[7:end]
     # Others that are named agree with the project. The user's environment is there for the preferences that it may set, as in

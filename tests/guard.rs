@@ -8,16 +8,17 @@ mod support;
 
 use std::process::Command;
 
-use support::image::built;
+use support::image::{built, model};
 use support::{Project, Ran, package};
 
 /// Runs one session with the image and one without; returns both, the one with the image first.
 fn both(project: &Project, variables: &[(&str, &str)], args: &[&str]) -> [Ran; 2] {
     [None, Some("1")].map(|disable| {
         let mut command: Command = project.command(&[&["run", "--"], args].concat());
-        command.envs(variables.iter().copied());
+        // Workers of 1.5 know the project by the variable alone.
+        command.envs(variables.iter().copied()).env("JULIA_PROJECT", project.path(""));
         if let Some(disable) = disable {
-            command.env("JLSYS_DISABLE", disable).env("JULIA_PROJECT", project.path(""));
+            command.env("JLSYS_DISABLE", disable);
         }
         Ran(command.output().unwrap())
     })
@@ -86,8 +87,8 @@ fn a_session_that_goes_to_another_project_has_that_projects_versions() {
     let project = built();
     let other = Project::new()
         .shared()
-        .package(package("Solver", "version() = 2").version("2.0.0"))
-        .package(package("Model", "using Solver\nsolves() = Solver.version()").depends_on("Solver"))
+        .package(package("Solver", "const STARTED = Ref(2)").version("2.0.0"))
+        .package(model())
         .write();
     let [manifest, folder] = ["Manifest.toml", ""].map(|name| other.path(name).canonicalize().unwrap());
     assert!(manifest.is_file());
@@ -117,6 +118,20 @@ fn a_session_that_goes_to_another_project_has_that_projects_versions() {
 
 #[test]
 #[ignore = "builds an image"]
+fn a_checkout_that_moved_has_its_own_package_from_the_image() {
+    let project = built();
+    let moved = project.outside("elsewhere");
+    let status = Command::new("cp").arg("-a").arg(project.path("")).arg(&moved).status().unwrap();
+    assert!(status.success());
+    let code = "using Own; print(Own === Base.JlsysGuard.modules[Base.PkgId(Own)], ' ', pathof(Own))";
+    let mut command = project.command(&["run", "--", "-e", code]);
+    let ran = Ran(command.current_dir(&moved).output().unwrap()).expect_status(0);
+    let file = moved.join("Own/src/Own.jl").canonicalize().unwrap();
+    assert_eq!((ran.stdout(), ran.stderr()), (format!("true {}", file.display()), String::new()));
+}
+
+#[test]
+#[ignore = "builds an image"]
 fn workers_load_what_their_master_loads() {
     let project = built();
     let code = "using Distributed; addprocs(2); using Model
@@ -137,22 +152,19 @@ fn pkg_changes_what_is_in_the_image() {
     let own = std::fs::read_to_string(project.path("Own/Project.toml")).unwrap();
     std::fs::write(newer.join("Project.toml"), own.replace("1.0.0", "9.0.0")).unwrap();
     std::fs::write(newer.join("src/Own.jl"), "module Own\nanswer() = 43\nend\n").unwrap();
-    std::fs::create_dir_all(project.depot().join("registries/Empty")).unwrap();
+    let registry = project.depot().join("registries/Empty");
+    std::fs::create_dir_all(&registry).unwrap();
     std::fs::write(
-        project.depot().join("registries/Empty/Registry.toml"),
+        registry.join("Registry.toml"),
         "name = \"Empty\"\nuuid = \"23338594-aafe-5451-b93e-139f81909107\"\nrepo = \"https://example.org/r.git\"\n\n[packages]\n",
     )
     .unwrap();
-    let offline =
-        [("JULIA_PKG_OFFLINE", "true"), ("JULIA_PKG_SERVER", ""), ("JULIA_PKG_PRECOMPILE_AUTO", "0")];
+    let offline = [("JULIA_PKG_OFFLINE", "true"), ("JULIA_PKG_SERVER", "")];
     let code = format!(
-        "import Pkg; Pkg.UPDATED_REGISTRY_THIS_SESSION[] = true; Pkg.develop(Pkg.PackageSpec(path = {:?}))
-        using Own; print(Own.answer())",
-        newer.display()
+        "import Pkg; Pkg.UPDATED_REGISTRY_THIS_SESSION[] = true; Pkg.activate(mktempdir())
+        Pkg.develop(Pkg.PackageSpec(path = {newer:?})); using Own; print(Own.answer())"
     );
-    let ran = project.jlsys_with(&offline, &["run", "--", "-e", &code]).expect_status(0);
-    assert_eq!(ran.stdout(), "43", "{}", ran.stderr());
-    assert!(ran.stderr().contains("wants Own 9.0.0 (the image has 1.0.0)"), "{}", ran.stderr());
-    // The next start is plain Julia.
-    project.jlsys(&["run", "--", "-e", "0"]).expect_status(0).expect_stderr("jlsys: plain Julia: ");
+    let [image, plain] = both(&project, &offline, &["-e", &code]);
+    assert_eq!((image.stdout(), plain.stdout()), ("43".to_owned(), "43".to_owned()), "{}", image.stderr());
+    assert!(image.stderr().contains("wants Own 9.0.0 (the image has 1.0.0)"), "{}", image.stderr());
 }

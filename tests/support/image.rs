@@ -49,11 +49,16 @@ pub fn project() -> Project {
         .package(package("Draft", "using Tables\ndraft() = 1").depends_on("Tables").by_path())
         .package(package("Own", "answer() = 42\nwhat(x) = \"it is $x\"").by_path())
         .package(package("Solver", SOLVER))
-        .package(package("Model", "using Solver\nsolves() = Solver.STARTED[]").depends_on("Solver"))
+        .package(model())
         .package(package("Recorder", RECORDER))
         .settings("include = [\"Own\"]\n\n[workloads]\nskip-tests = [\"DelimitedFiles\"]\n")
         .file("precompile.jl", SCRIPT)
         .write()
+}
+
+/// A package that needs another.
+pub fn model() -> Package {
+    package("Model", "using Solver\nsolves() = Solver.STARTED[]").depends_on("Solver")
 }
 
 /// Built where there is no C compiler, if this Julia has a linker of its own.
