@@ -322,6 +322,8 @@ function hook()
     asking = callers_of(
         ccall(:jl_specializations_get_linfo, Any, (Any, Any, Any), method, method.sig, Core.svec())::Core.MethodInstance,
     )
+    # 1.10 lets no method be overwritten where Julia writes output (`method_overwrite` in src/gf.c).
+    Base.delete_method(method)
     if has_precompiles
         @eval Base function maybe_root_module(key::PkgId)
             mod = @lock require_lock get(loaded_modules, key, nothing)
