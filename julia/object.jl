@@ -4,7 +4,7 @@
 #
 # PACKAGES is as packages.jl says, STATEMENTS and REPLAYED as in replay.jl. STATEMENTS may grow until the file ALL_GIVEN is there:
 # workloads may still run. That file holds how many threads are to generate code, or nothing where Julia knows.
-# LOADED gets a line `identity<TAB>ok` for each package as it is loaded. Packages are looked for in the first project, then in the
+# LOADED gets a line `identity<TAB>ok` for each package as it is loaded; `read` beside it the files that were read for each (reads.jl). Packages are looked for in the first project, then in the
 # others. Julia writes the object when this file is done, which takes minutes; by then both result files are complete. What goes
 # wrong in loading ends the process: the plan was wrong, and a smaller one follows.
 #
@@ -21,26 +21,34 @@ Base.init_depot_path()
 Base.include_string(Base, read(joinpath(@__DIR__, "guard.jl"), String), "jlsys/guard.jl")
 
 let (project, packages_file, statements_file, all_given, loaded_file, replayed_file) = ARGS[1:6], others = ARGS[7:end]
-    # Others that are named agree with the project. The user's environment is there for the preferences that it may set, as in
-    # a session: packages are asked for by UUID and found before, so that it decides no version.
-    copy!(LOAD_PATH, [project; others; "@v#.#"; "@stdlib"])
+    # Others that are named agree with the project. Other environments are there for the preferences that they may set, as in
+    # a session: packages are asked for by UUID and found before, so that these decide no version.
+    path = haskey(ENV, "JULIA_LOAD_PATH") ? Base.parse_load_path(ENV["JULIA_LOAD_PATH"]) : Base.DEFAULT_LOAD_PATH
+    copy!(LOAD_PATH, reduce(vcat, [entry == "@" ? [project; others] : [entry] for entry in path]))
 
     # In a module of its own: nothing of jlsys's may be found in a user's Main.
     staging = Module(:JlsysStaging)
     Base.include(staging, joinpath(@__DIR__, "packages.jl"))
+    Base.include(staging, joinpath(@__DIR__, "reads.jl"))
     Base.include(staging, joinpath(@__DIR__, "replay.jl"))
     # From 1.12 on what a file defines is seen only by what is called after it.
     own(name, from = staging) = Base.invokelatest(getfield, from, name)
 
-    open(loaded_file, "w") do loaded
-        for (identity, package) in Base.invokelatest(own(:packages_in), packages_file)
-            print(loaded, identity)
-            flush(loaded)
-            Base.require(package)
-            println(loaded, "\tok")
-            flush(loaded)
+    reads = own(:JlsysReads)
+    Base.invokelatest(own(:start, reads))
+    open(joinpath(dirname(loaded_file), "read"), "w") do read
+        open(loaded_file, "w") do loaded
+            for (identity, package) in Base.invokelatest(own(:packages_in), packages_file)
+                print(loaded, identity)
+                flush(loaded)
+                Base.require(package)
+                Base.invokelatest(own(:write_files, reads), read, identity, package)
+                println(loaded, "\tok")
+                flush(loaded)
+            end
         end
     end
+    Base.invokelatest(own(:stop, reads))
     Base.invokelatest(own(:replay, own(:JlsysReplay)), statements_file, replayed_file; all_given = all_given)
 
     threads = read(all_given, String)

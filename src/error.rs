@@ -102,6 +102,12 @@ pub enum Error {
         /// What was going on.
         doing: &'static str,
     },
+    /// What the image is made from was written all the time while it was built.
+    #[error(
+        "{0} while it was compiled, and again after that, so that the image is of neither: see that no workload writes into a \
+         package's source, or leave the package out with `include`"
+    )]
+    ChangesAllTheTime(String),
     /// The working folder is gone.
     #[error("the working folder cannot be read: {0}")]
     WorkingFolder(std::io::Error),

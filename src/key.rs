@@ -16,7 +16,7 @@ mod sources;
 mod trace;
 
 pub use difference::differences;
-pub use sources::SourcesError;
+pub use sources::{SourcesError, is_source};
 pub use trace::{TraceInputs, TraceKey, TraceKeys, TracedPackage};
 
 /// The name of an image: the SHA-256 of its [`KeyInputs`].
@@ -75,7 +75,7 @@ pub struct KeyInputs {
 }
 
 /// The version of the cache's format: the present value of [`KeyInputs::cache_format`].
-pub const CACHE_FORMAT: u32 = 2;
+pub const CACHE_FORMAT: u32 = 3;
 
 /// The present value of [`KeyInputs::statements_format`].
 pub const STATEMENTS_FORMAT: u32 = 3;

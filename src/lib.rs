@@ -30,3 +30,4 @@ pub mod sysimage;
 mod toml_error;
 pub mod trace;
 pub mod workload;
+pub mod world;

@@ -7,7 +7,7 @@ use crate::budget::Budget;
 use crate::cache::{BuildLock, Cache, FailedBuild, Limits, Staging};
 use crate::error::Error;
 use crate::julia::Driver;
-use crate::key::Key;
+use crate::key::{Key, differences};
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::process::{self, Watch};
@@ -85,7 +85,10 @@ pub async fn build(
         note_failure(prepared, report.failure.as_deref().unwrap_or("the build came to nothing"));
         return Ok(report);
     }
-    let kept = prepared.cache.keep_project(project_file, prepared.key, &prepared.overrides);
+    if report.outcome == BuildOutcome::Built {
+        warn_of_changes(prepared, &mut report)?;
+    }
+    let kept = prepared.cache.keep_project(project_file, report.key, &prepared.overrides);
     if report.outcome == BuildOutcome::Hit {
         // An image in a cache that is only read is as good as another.
         if let Err(error) = kept
@@ -125,6 +128,22 @@ fn note_failure(prepared: &Prepared, reason: &str) {
     let _ = prepared.cache.keep_project_with(project_file, key, overrides, Some(failed));
 }
 
+/// Says so when what was built is not for the project as it is by now: its own workloads may have changed it.
+fn warn_of_changes(prepared: &Prepared, report: &mut Report) -> Result<(), Error> {
+    let now = prepared.inputs_now()?;
+    if now.key() == report.key {
+        return Ok(());
+    }
+    let built = if prepared.key == report.key { Some(prepared.inputs.clone()) } else { None };
+    let changes = built.map(|built| differences(&built, &now)).unwrap_or_default();
+    let change = changes.first().map_or("the project changed", String::as_str);
+    report.warnings.push(format!(
+        "{change} while the image was built, so that it is not used: `jlsys build` builds it again; a workload that writes \
+         into a package's source has this happen with each build"
+    ));
+    Ok(())
+}
+
 /// Applies the limit on the cache's size that the project's settings have.
 fn keep_within(prepared: &Prepared, progress: &Progress) {
     let max_size = prepared.settings.cache.max_size;
@@ -151,6 +170,7 @@ async fn build_or_wait(
 ) -> Result<Report, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
     prepared.cache.prepare()?;
+    prepared.cache.check_for_builds()?;
     if let Served::No(refusal) = prepared.ask_for_target().await {
         return Err(refusal.into());
     }
@@ -224,10 +244,15 @@ async fn find(prepared: &Prepared, options: BuildOptions, budget: &Budget) -> Op
         return None;
     }
     // What a start would refuse is not found.
-    if let State::Ready(entry) = State::of(prepared).tried(prepared).await
-        && entry.header.key == prepared.key
-    {
+    let (entry, warning) = match State::of(prepared).tried(prepared).await {
+        State::Ready(entry) => (Some(*entry), None),
+        // Another would not be loaded either.
+        State::Unmappable(why) => (prepared.cache.entry(&prepared.key).ok(), Some(why)),
+        _ => (None, None),
+    };
+    if let Some(entry) = entry.filter(|entry| entry.header.key == prepared.key) {
         let mut report = entry.report().ok()?;
+        report.warnings.extend(warning);
         if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
             return None;
         }
@@ -297,6 +322,9 @@ impl<'a> Build<'a> {
         let drivers = staging.work().join("drivers");
         std::fs::create_dir(&drivers).map_err(Error::file(&drivers))?;
         Driver::write_all(&drivers).map_err(Error::file(&drivers))?;
+        if let Some(load_path) = &prepared.julia.load_path {
+            load_path.write().map_err(Error::file(prepared.cache.root()))?;
+        }
         let project = prepared.environment.project_file.clone();
         let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
         report.warnings.extend(prepared.version_warning());

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cache::{Cache, CacheVariables, ProjectRecord};
+use crate::cache::{Cache, CacheVariables, Entry, ProjectRecord, Unusable};
 use crate::config::{Overrides, Settings};
-use crate::environment::{COMPANIONS, DepotSettings, Depots, Environment, EnvironmentError, Package, Search};
+use crate::environment::{
+    COMPANIONS, DepotSettings, Depots, Environment, EnvironmentError, LoadPath, Package, Search,
+};
 use crate::error::Error;
 use crate::julia::{self, JuliaInstall, Version, Wish};
 use crate::key::{Key, KeyInputs, KeyWorkload};
@@ -12,6 +14,7 @@ use crate::plan::Plan;
 use crate::process;
 use crate::sysimage::{self, CpuTarget, NoTarget, Served};
 use crate::workload::Kind;
+use crate::world::Here;
 
 /// What the user said about which project and which Julia.
 #[derive(Debug, Clone, Default)]
@@ -76,7 +79,7 @@ impl Prepared {
     /// The same when it is known already which Julia it is, and where the cache.
     pub fn with_julia(
         request: &Request,
-        julia: JuliaInstall,
+        mut julia: JuliaInstall,
         cache: Cache,
         directory: &Path,
     ) -> Result<Self, Error> {
@@ -90,6 +93,10 @@ impl Prepared {
         let mut environment = Environment::load(&files)?;
         if let Some(default) = &files.default_project {
             take_companions(&mut environment, default, &surroundings, &depots, &julia);
+        }
+
+        if julia.differences().has_preferences() {
+            julia.load_path = LoadPath::of(&environment, &files, cache.root());
         }
 
         let last_built = cache.project(&environment.project_file);
@@ -192,6 +199,26 @@ impl Prepared {
         ))
     }
 
+    /// What decides the image now: packages by path may have changed since this was read.
+    pub fn inputs_now(&self) -> Result<KeyInputs, Error> {
+        Ok(KeyInputs::collect(
+            &self.environment,
+            &self.julia,
+            &self.plan,
+            self.settings.workloads.time_limit,
+        )?)
+    }
+
+    /// Where things are here and now, which decides whether an image is right beside its content.
+    pub fn here(&self) -> Here<'_> {
+        Here::new(&self.environment, &self.depots, &self.julia)
+    }
+
+    /// The entry of `key`, if there is one that may be used here.
+    pub fn entry(&self, key: &Key) -> Result<Entry, Unusable> {
+        self.cache.entry_for(key, &self.here())
+    }
+
     /// Whether other commands would make another plan if they did not know what was decided outside of `jlsys.toml`.
     pub fn overrides_matter(&self) -> bool {
         let found = self.overrides.found_cpu_target.as_ref().map(|_| CpuTarget::chosen_here());
@@ -263,6 +290,7 @@ struct Surroundings<'a> {
     home: Option<PathBuf>,
     depot_path: Option<std::ffi::OsString>,
     julia_project: Option<String>,
+    load_path: Option<std::ffi::OsString>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -272,6 +300,7 @@ impl<'a> Surroundings<'a> {
             home: std::env::home_dir(),
             depot_path: std::env::var_os("JULIA_DEPOT_PATH"),
             julia_project: std::env::var("JULIA_PROJECT").ok(),
+            load_path: std::env::var_os("JULIA_LOAD_PATH"),
         }
     }
 
@@ -289,6 +318,7 @@ impl<'a> Surroundings<'a> {
         Search {
             project: request.project.as_deref(),
             julia_project: request.julia_project.as_deref().or(self.julia_project.as_deref()),
+            load_path: self.load_path.as_deref(),
             cwd: self.directory,
             home: self.home.as_deref(),
             depots,
@@ -328,6 +358,7 @@ fn take_companions(
     let search = Search {
         project: Some(project),
         julia_project: None,
+        load_path: surroundings.load_path.as_deref(),
         cwd: surroundings.directory,
         home: surroundings.home.as_deref(),
         depots,
@@ -355,7 +386,7 @@ pub fn find_julia(option: Option<&str>, directory: &Path, cache: &Cache) -> Resu
         return Ok(julia);
     }
     let facts = process::block_on(julia::probe(&command)).map_err(Error::Runtime)??;
-    let julia = JuliaInstall { command, facts };
+    let julia = JuliaInstall { command, facts, load_path: None };
     // Without it the next start asks again, which is slow and right.
     let _ = cache.keep_probe(&julia);
     Ok(julia)

@@ -24,18 +24,19 @@ pub enum State {
     OtherCpu,
     /// There can be none for the CPUs that it is to be for.
     NoTarget(NoTarget),
+    /// There is one, and something beside its content is another than where it was built.
+    OtherWorld(Vec<String>),
+    /// There is one, and the system does not let Julia load it.
+    Unmappable(String),
 }
 
 impl State {
     /// How it stands with the image of `prepared`, without starting a process.
     pub fn of(prepared: &Prepared) -> Self {
         let cache = &prepared.cache;
-        match cache.entry(&prepared.key) {
-            Ok(entry) => return Self::of_entry(entry),
-            Err(Unusable::Damaged(what)) => return Self::Damaged(what),
-            // The format is part of the key, so nobody's version of jlsys would have put it there.
-            Err(other @ Unusable::OtherFormat(_)) => return Self::Damaged(other.to_string()),
+        match prepared.entry(&prepared.key) {
             Err(Unusable::Missing) => {}
+            entry => return Self::of_entry(entry),
         }
         let built = prepared.last_built.as_ref();
         let before = built.filter(|record| record.key != prepared.key);
@@ -44,7 +45,7 @@ impl State {
         if let Some(entry) = before.and_then(|record| cache.entry(&record.key).ok())
             && entry.key_inputs().is_ok_and(|inputs| inputs.differs_in_notebooks_alone(&prepared.inputs))
         {
-            return Self::of_entry(entry);
+            return Self::of_entry(prepared.entry(&entry.header.key));
         }
         if let Served::No(refusal) = prepared.target_is_served() {
             return Self::NoTarget(refusal);
@@ -68,10 +69,14 @@ impl State {
         }
     }
 
-    fn of_entry(entry: Entry) -> Self {
-        match entry.runs_on(&HostCpu::detect()) {
-            Some(false) => Self::OtherCpu,
-            _ => Self::Ready(Box::new(entry)),
+    fn of_entry(entry: Result<Entry, Unusable>) -> Self {
+        match entry {
+            Ok(entry) if entry.runs_on(&HostCpu::detect()) == Some(false) => Self::OtherCpu,
+            Ok(entry) => Self::Ready(Box::new(entry)),
+            Err(Unusable::OtherWorld(differences)) => Self::OtherWorld(differences),
+            Err(Unusable::Unmappable(why)) => Self::Unmappable(why),
+            // The format is part of the key, so nobody's version of jlsys would have put it there.
+            Err(damaged) => Self::Damaged(damaged.to_string()),
         }
     }
 
@@ -102,15 +107,17 @@ impl State {
         match self {
             Self::Ready(_) => "ready",
             Self::Missing | Self::Removed => "missing",
-            Self::Stale(_) => "stale",
-            Self::Failed(_) | Self::Damaged(_) | Self::OtherCpu | Self::NoTarget(_) => "failed",
+            Self::Stale(_) | Self::OtherWorld(_) => "stale",
+            Self::Failed(_) | Self::Damaged(_) | Self::OtherCpu | Self::NoTarget(_) | Self::Unmappable(_) => {
+                "failed"
+            }
         }
     }
 
     /// What changed since it was built, where that is why it is not current.
     pub fn changed(&self) -> &[String] {
         match self {
-            Self::Stale(changed) => changed,
+            Self::Stale(changed) | Self::OtherWorld(changed) => changed,
             _ => &[],
         }
     }
@@ -149,6 +156,15 @@ impl State {
             ),
             Self::Damaged(what) => format!("{what}; {} builds it again", again(prepared)),
             Self::NoTarget(refusal) => refusal.to_string(),
+            Self::OtherWorld(differences) => {
+                let first = differences.first().map_or("it is not right here", String::as_str);
+                let more = match differences.len() {
+                    0 | 1 => String::new(),
+                    number => format!(" (and {} more)", count(number - 1, "difference")),
+                };
+                format!("{first}{more}; `jlsys build` builds it anew")
+            }
+            Self::Unmappable(why) => why.clone(),
         }
     }
 }

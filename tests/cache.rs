@@ -315,7 +315,7 @@ fn entries_of_other_versions_are_left_alone() {
 fn the_present_format_is_read_as_it_was_first_written() {
     let project = Project::new();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/cache");
-    copy(&samples.join("format-2"), project.cache());
+    copy(&samples.join("format-3"), project.cache());
     let list = project.jlsys(&["cache", "list", "--json"]).expect_status(0).json();
     let key = list["entries"][0]["key"].as_str().unwrap();
     // The image's time of change is the only thing that a checkout does not keep.
@@ -323,7 +323,11 @@ fn the_present_format_is_read_as_it_was_first_written() {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
     File::options().write(true).open(image).unwrap().set_modified(time).unwrap();
     project.jlsys(&["cache", "verify"]).expect_status(0).expect_stdout("1 image checked, nothing wrong");
-    project.jlsys(&["cache", "show", key]).expect_status(0).expect_stdout("something to know");
+    project
+        .jlsys(&["cache", "show", key])
+        .expect_status(0)
+        .expect_stdout("something to know")
+        .expect_stdout("which Tables keeps");
 }
 
 /// As a checkout has it: private, and changed just now.

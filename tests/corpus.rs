@@ -92,6 +92,7 @@ fn load(folder: &Path, julia: &str) -> Result<Environment, EnvironmentError> {
     let files = Search {
         project: folder.to_str(),
         julia_project: None,
+        load_path: None,
         cwd: Path::new("/"),
         home: None,
         depots: &depots,

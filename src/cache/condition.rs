@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::trust::Trust;
 use super::{Cache, CacheError};
 use crate::file::room_in;
+use crate::world::is_noexec;
 
 /// What the cache's folders are like.
 #[derive(Debug)]
@@ -44,6 +45,12 @@ impl Cache {
         }
         if let Err(error) = access(there, AccessFlags::W_OK | AccessFlags::X_OK) {
             return Some(write(error.into()));
+        }
+        if is_noexec(there) {
+            return Some(CacheError::NoExec { path: there.to_owned() });
+        }
+        if let Err(error @ CacheError::Percent { .. }) = self.check_for_builds() {
+            return Some(error);
         }
         // Folders that are yet to be made will be private.
         let doubt = Trust::OWN.check(there).err().filter(|_| there == self.root)?;

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::contents::{self, Contents};
 use super::trust::Trust;
-use super::{FORMAT, REPORT, read_json, startup, usage};
+use super::{FORMAT, REPORT, read_json, startup, usage, write_atomically};
 use crate::file::{Sha256Digest, Stamp};
 use crate::key::{Key, KeyInputs, KeyWorkload};
 use crate::report::{Report, Tier};
 use crate::startup::TOUCHED_ENDING;
 use crate::sysimage::{HostCpu, IMAGE_NAME};
+use crate::world::{Here, World, why_not_mapped};
 
 /// The part of an entry that starting Julia needs; small, since it is read at every start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,6 +84,10 @@ pub enum Unusable {
     Missing,
     /// There is one, and something is wrong with it.
     Damaged(String),
+    /// There is one, and it is not right here; what is another than where it was built.
+    OtherWorld(Vec<String>),
+    /// There is one, and the system does not let Julia load it.
+    Unmappable(String),
     /// There is one that an older or newer jlsys wrote; it is left alone.
     OtherFormat(PathBuf),
 }
@@ -98,7 +103,8 @@ impl std::fmt::Display for Unusable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Missing => f.write_str("there is none"),
-            Self::Damaged(what) => f.write_str(what),
+            Self::Damaged(what) | Self::Unmappable(what) => f.write_str(what),
+            Self::OtherWorld(differences) => f.write_str(&differences.join(", ")),
             Self::OtherFormat(folder) => write!(f, "another version of jlsys wrote {}", folder.display()),
         }
     }
@@ -111,6 +117,7 @@ struct Format {
 
 pub(super) const HEADER: &str = "entry.json";
 pub(super) const KEY_INPUTS: &str = "key.json";
+pub(super) const WORLD: &str = "world.json";
 
 impl Entry {
     /// Opens the entry in `folder` and checks, by a few `stat`s, that its image is the one that was committed.
@@ -217,6 +224,34 @@ impl Entry {
         Ok(Report { sessions: self.session_steps(), ..report })
     }
 
+    /// What must still be true where its image is used; nothing at a tier without one.
+    pub fn world(&self) -> io::Result<World> {
+        if self.header.image.is_none() {
+            return Ok(World::default());
+        }
+        read_json(&self.folder.join(WORLD))
+    }
+
+    /// Whether it may be used here. What only has another time of change is noted, so that the next start need not read it.
+    pub fn check_world(&self, here: &Here<'_>) -> Result<(), Unusable> {
+        let Some(image) = self.image() else { return Ok(()) };
+        let mut world = self.world().map_err(|error| {
+            Unusable::Damaged(format!("{} cannot be read: {error}", self.folder.join(WORLD).display()))
+        })?;
+        let (differences, has_news) = world.differences(here);
+        if !differences.is_empty() {
+            return Err(Unusable::OtherWorld(differences));
+        }
+        if let Some(why) = why_not_mapped(image.parent().unwrap_or(&image), world.address_space) {
+            return Err(Unusable::Unmappable(why));
+        }
+        if has_news && self.is_own() {
+            // A cache that cannot be written to costs every start the reading, and no more.
+            let _ = world.write(&self.folder);
+        }
+        Ok(())
+    }
+
     /// What the entry was built from.
     pub fn key_inputs(&self) -> io::Result<KeyInputs> {
         read_json(&self.folder.join(KEY_INPUTS))
@@ -229,12 +264,15 @@ impl Entry {
         report: &Report,
         tried_on: Option<HostCpu>,
         known: &BTreeMap<PathBuf, Sha256Digest>,
+        world: &World,
     ) -> io::Result<()> {
         std::fs::write(folder.join(KEY_INPUTS), serde_json::to_vec_pretty(inputs)?)?;
         std::fs::write(folder.join(REPORT), serde_json::to_vec_pretty(report)?)?;
         let contents = Contents::of(folder, known)?;
         let bytes = contents.bytes();
         std::fs::write(folder.join(contents::FILE), serde_json::to_vec_pretty(&contents)?)?;
+        // Not among the contents, since times in it change in the entry's life.
+        world.write(folder)?;
         let image = match contents.0.get(Path::new(IMAGE_NAME)) {
             Some(record) => Some(ImageFile {
                 name: IMAGE_NAME.to_owned(),
@@ -260,5 +298,11 @@ impl Entry {
         };
         std::fs::write(folder.join(HEADER), serde_json::to_vec_pretty(&header)?)?;
         usage::start(folder)
+    }
+}
+
+impl World {
+    fn write(&self, entry: &Path) -> io::Result<()> {
+        write_atomically(&entry.join(WORLD), &serde_json::to_vec(self)?)
     }
 }

@@ -6,14 +6,14 @@ use std::path::{Component, Path};
 use walkdir::WalkDir;
 
 use super::contents::{self, Contents};
-use super::entry::HEADER;
+use super::entry::{HEADER, WORLD};
 use super::{Cache, Entry, FORMAT, Unusable, read_json};
 use crate::file::Sha256Digest;
 use crate::key::Key;
 use crate::report::SCHEMA;
 
 /// Files and folders that change in an entry's life.
-const CHANGING: &[&str] = &["cpus", "used", HEADER, contents::FILE];
+const CHANGING: &[&str] = &["cpus", "used", WORLD, HEADER, contents::FILE];
 
 impl Cache {
     /// Reads every file of the entry of `key` and says what is wrong, one sentence each.
@@ -42,6 +42,9 @@ impl Entry {
             Ok(report) if report.schema == SCHEMA => {}
             Ok(report) => problems.push(format!("report.json has the unknown schema {}", report.schema)),
             Err(error) => problems.push(format!("report.json cannot be read: {error}")),
+        }
+        if let Err(error) = self.world() {
+            problems.push(format!("{WORLD} cannot be read: {error}"));
         }
         match read_json::<Contents>(&self.folder().join(contents::FILE)) {
             Ok(contents) => self.compare(&contents, &mut problems),

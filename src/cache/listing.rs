@@ -125,12 +125,12 @@ impl Listing {
                 self.entries.push(ListedEntry { entry, last_used });
             }
             Err(Unusable::OtherFormat(_)) => self.other_format += 1,
-            Err(Unusable::Damaged(problem)) => {
+            Err(Unusable::Damaged(problem) | Unusable::Unmappable(problem)) => {
                 let is_own = place.trust == super::Trust::OWN;
                 self.damaged.push(Damaged { folder, problem, is_own });
             }
-            // Removed since the folder was read.
-            Err(Unusable::Missing) => {}
+            // Removed since the folder was read; and what is another here is not looked at.
+            Err(Unusable::Missing | Unusable::OtherWorld(_)) => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The cache folder: the only module that touches it.
 //!
 //! ```text
-//! images/KEY/     entry.json (what `run` needs), contents.json, key.json, report.json, statements.jl, logs/, sys.so,
+//! images/KEY/     entry.json and world.json (what `run` needs), contents.json, key.json, report.json, statements.jl, logs/, sys.so,
 //!                 cpus/ (on which CPUs it was tried since), used (its time of change is the last use)
 //! traces/KEY/     what a workload was seen to compile: trace.json, key.json, trace.jl.zst, log.zst, used
 //! failures/KEY/   report.json and logs/ of a build that came to nothing
@@ -64,6 +64,7 @@ use trust::Trust;
 
 use crate::file::Sha256Digest;
 use crate::key::Key;
+use crate::world::{Here, is_noexec};
 
 // Entries of another version are left alone: never read, never removed.
 pub use crate::key::CACHE_FORMAT as FORMAT;
@@ -131,6 +132,18 @@ pub enum CacheError {
     /// There is no folder to put the cache in.
     #[error("no folder for the cache: set JLSYS_CACHE_DIR, JULIA_DEPOT_PATH or HOME")]
     NoFolder,
+    /// No image can be loaded from the folder.
+    #[error("no image can be loaded from the cache at {}, which is on a filesystem that is mounted noexec: set JLSYS_CACHE_DIR to a folder on another one", .path.display())]
+    NoExec {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Julia cannot write an image to the folder.
+    #[error("no image can be built in the cache at {}: Julia's compiler takes a % in a path for a random digit: set JLSYS_CACHE_DIR to a folder without one", .path.display())]
+    Percent {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The folder belongs to somebody else, or others may write to it.
     #[error("the cache is not used, since an image is code that will be executed: {reason}: make {} yours alone (chmod 700), or set JLSYS_CACHE_DIR", .path.display())]
     Untrusted {
@@ -194,6 +207,22 @@ impl Cache {
         Ok(())
     }
 
+    /// Whether images can be loaded from the folder, which is there.
+    pub fn check_for_images(&self) -> Result<(), CacheError> {
+        if is_noexec(&self.root) { Err(CacheError::NoExec { path: self.root.clone() }) } else { Ok(()) }
+    }
+
+    /// Whether Julia can write images there.
+    ///
+    /// LLVM writes an archive, and its linker whatever it writes, to a temporary file beside it, and takes each `%` in that
+    /// file's path for a random digit (`createUniqueFile` in its `Path.cpp`): in a folder that is not there.
+    pub fn check_for_builds(&self) -> Result<(), CacheError> {
+        if self.root.as_os_str().as_encoded_bytes().contains(&b'%') {
+            return Err(CacheError::Percent { path: self.root.clone() });
+        }
+        self.check_for_images()
+    }
+
     /// Removes what is of no use to anybody any more.
     fn sweep(&self) {
         staging::sweep(&self.folder("tmp"));
@@ -202,11 +231,25 @@ impl Cache {
         self.bound_logs(traces::OLDEST);
     }
 
-    /// The entry of a key, if there is one that may be used.
+    /// The entry of a key, if there is one whose files are what was committed.
     pub fn entry(&self, key: &Key) -> Result<Entry, Unusable> {
+        self.entry_that(key, |_| Ok(()))
+    }
+
+    /// The entry of a key, if there is one that may be used here.
+    pub fn entry_for(&self, key: &Key, here: &Here<'_>) -> Result<Entry, Unusable> {
+        self.entry_that(key, |entry| entry.check_world(here))
+    }
+
+    fn entry_that(
+        &self,
+        key: &Key,
+        check: impl Fn(&Entry) -> Result<(), Unusable>,
+    ) -> Result<Entry, Unusable> {
         let mut unusable = Unusable::Missing;
         for place in self.places() {
-            match Entry::open(place.entry_folder(key), place.trust) {
+            let entry = Entry::open(place.entry_folder(key), place.trust);
+            match entry.and_then(|entry| check(&entry).map(|()| entry)) {
                 Ok(entry) => return Ok(entry),
                 Err(reason) if unusable == Unusable::Missing => unusable = reason,
                 Err(_) => {}

@@ -13,6 +13,7 @@ use crate::file::Sha256Digest;
 use crate::key::KeyInputs;
 use crate::report::Report;
 use crate::sysimage::{HostCpu, IMAGE_NAME};
+use crate::world::World;
 
 /// A folder in `tmp/` for one build. Dropping it removes it.
 ///
@@ -23,6 +24,7 @@ pub struct Staging {
     lock_path: PathBuf,
     _lock: File,
     known: BTreeMap<PathBuf, Sha256Digest>,
+    world: World,
 }
 
 impl Cache {
@@ -38,7 +40,7 @@ impl Cache {
             for name in ["entry", "entry/logs", "work"] {
                 super::create_private(&folder.path().join(name))?;
             }
-            Ok(Staging { folder, lock_path, _lock: lock, known: BTreeMap::new() })
+            Ok(Staging { folder, lock_path, _lock: lock, known: BTreeMap::new(), world: World::default() })
         };
         make().map_err(|source| CacheError::Write { path: parent.clone(), source })
     }
@@ -98,7 +100,8 @@ impl Staging {
         report: &mut Report,
         tried_on: Option<HostCpu>,
     ) -> Result<Entry, CacheError> {
-        let copy = cache.stage()?;
+        let mut copy = cache.stage()?;
+        copy.set_world(self.world.clone());
         let (from, to) = (self.entry(), copy.entry());
         startup::copy_folder(&from, &to).map_err(|source| CacheError::Write { path: to.clone(), source })?;
         if copy.image().exists() {
@@ -112,6 +115,11 @@ impl Staging {
     /// Files that are of no use after the build.
     pub fn work(&self) -> PathBuf {
         self.folder.path().join("work")
+    }
+
+    /// Tells what must still be true where the image is used.
+    pub fn set_world(&mut self, world: World) {
+        self.world = world;
     }
 
     /// Tells what a file of the entry was just found to contain, so that it is not read again.
@@ -144,7 +152,7 @@ impl Staging {
                 startup::make_private(&self.startup())?;
                 report.startup = Some(target.join(startup::FOLDER));
             }
-            Entry::write(&self.entry(), inputs, report, tried_on.clone(), &self.known)?;
+            Entry::write(&self.entry(), inputs, report, tried_on.clone(), &self.known, &self.world)?;
             // An entry that is there goes into the build's folder, to be removed with it.
             put_in_place(&self.entry(), &target)?;
             startup::lead_to(cache, &target)

@@ -5,12 +5,13 @@
 //! `--project` nor `JULIA_PROJECT`, the project around the working folder comes before the default environment, for a
 //! command that is about a project is run in it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::julia::Version;
 
 use super::error::EnvironmentError;
-use super::{Depots, Project, paths, workspace};
+use super::{Depots, Project, load_path, paths, workspace};
 
 /// `Base.project_names`.
 const PROJECT_NAMES: [&str; 2] = ["JuliaProject.toml", "Project.toml"];
@@ -29,6 +30,8 @@ pub struct Search<'a> {
     pub project: Option<&'a str>,
     /// What Julia itself is told, by its own `--project` or by `JULIA_PROJECT`: the same, as far as this version knows it.
     pub julia_project: Option<&'a str>,
+    /// The value of `JULIA_LOAD_PATH`.
+    pub load_path: Option<&'a OsStr>,
     /// The working folder.
     pub cwd: &'a Path,
     /// The user's home folder, above which no project is looked for.
@@ -54,6 +57,10 @@ pub struct ProjectFiles {
     pub default_project: Option<PathBuf>,
     /// Whether the project is the default environment, and only because there is none around the working folder.
     pub is_last_resort: bool,
+    /// The project files whose preferences count, the nearest first.
+    pub preferences_from: Vec<PathBuf>,
+    /// Whether `JULIA_LOAD_PATH` had a say in that.
+    pub has_load_path: bool,
 }
 
 impl Search<'_> {
@@ -68,6 +75,8 @@ impl Search<'_> {
         let root = workspace.last().unwrap_or(&project_file);
         Ok(ProjectFiles {
             manifest_file: manifest_of(root, self.julia)?,
+            preferences_from: load_path::project_files(self, &project_file)?,
+            has_load_path: self.load_path.is_some(),
             default_project: self.default_project().filter(|default| *default != project_file),
             workspace,
             project_file,
@@ -103,7 +112,7 @@ impl Search<'_> {
     }
 
     /// `Base.current_project`: in the working folder or above it, but not above the home folder.
-    fn upward(&self) -> Option<PathBuf> {
+    pub(super) fn upward(&self) -> Option<PathBuf> {
         for folder in self.cwd.ancestors() {
             if let Some(file) = project_in(folder) {
                 return Some(file);
@@ -120,7 +129,7 @@ impl Search<'_> {
     }
 
     /// The project of a shared environment, in the first depot that has it.
-    fn environment(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn environment(&self, name: &str) -> Option<PathBuf> {
         self.depots.paths().iter().find_map(|depot| project_in(&depot.join("environments").join(name)))
     }
 
@@ -130,11 +139,7 @@ impl Search<'_> {
         if name == "@stdlib" || name == "@temp" || name.starts_with("@script") {
             return Err(unknown());
         }
-        let Version { major, minor, patch, .. } = self.julia;
-        let mut folder = name[1..].to_owned();
-        for number in [major, minor, patch] {
-            folder = folder.replacen('#', &number.to_string(), 1);
-        }
+        let folder = self.numbered(&name[1..]);
         self.environment(&folder).ok_or_else(|| {
             // Julia would make it in the first depot.
             match self.depots.paths().first() {
@@ -144,6 +149,18 @@ impl Search<'_> {
                 None => unknown(),
             }
         })
+    }
+
+    /// The name of a shared environment with Julia's version in it.
+    pub(super) fn numbered(&self, name: &str) -> String {
+        let Version { major, minor, patch, .. } = self.julia;
+        let numbers = [major, minor, patch].into_iter();
+        numbers.fold(name.to_owned(), |name, number| name.replacen('#', &number.to_string(), 1))
+    }
+
+    pub(super) fn is_project_file(&self, path: &Path) -> bool {
+        path.is_file()
+            && path.file_name().is_some_and(|name| PROJECT_NAMES.iter().any(|known| name == *known))
     }
 
     fn at(&self, path: &str) -> Result<PathBuf, EnvironmentError> {

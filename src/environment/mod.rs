@@ -9,6 +9,7 @@ mod error;
 mod fields;
 mod find;
 mod graph;
+mod load_path;
 mod manifest;
 mod package;
 mod paths;
@@ -17,6 +18,7 @@ mod project;
 mod uuid;
 mod workspace;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,7 @@ pub use companion::{COMPANIONS, Companion, LeftBehind};
 pub use depot::{DepotSettings, Depots, bundled, version_slug};
 pub use error::EnvironmentError;
 pub use find::{ProjectFiles, Search, project_in};
+pub use load_path::LoadPath;
 pub use manifest::{Header, Manifest};
 pub use package::{InvalidTreeHash, Package, Source, TreeHash};
 pub(crate) use paths::{expand_home, resolve};
@@ -47,6 +50,8 @@ pub struct Environment {
     pub packages: BTreeMap<Uuid, Package>,
     /// The preferences of those packages and of the project's own; only packages that have any.
     pub preferences: BTreeMap<Uuid, Table>,
+    /// Whether `JULIA_LOAD_PATH` had a say in whose preferences count.
+    pub has_load_path: bool,
     /// The project file of the default environment (`@v#.#`), which Julia searches behind the project.
     pub default_project: Option<PathBuf>,
     /// Packages of another environment that were taken along: they and what they need are among `packages`.
@@ -82,6 +87,7 @@ impl Environment {
             manifest: header,
             packages,
             preferences,
+            has_load_path: files.has_load_path,
             default_project: files.default_project.clone(),
             companions: Vec::new(),
             left_behind: Vec::new(),
@@ -184,16 +190,19 @@ impl Environment {
     }
 }
 
-/// The preferences of everything in the load path: the project, its workspace, the default environment.
+/// The preferences of everything in the load path.
 fn load_preferences(
     files: &ProjectFiles,
     project: &Project,
 ) -> Result<BTreeMap<Uuid, Table>, EnvironmentError> {
-    let mut others = Vec::new();
-    for file in files.workspace.iter().chain(&files.default_project) {
-        others.push((file.as_path(), Project::read(file)?));
+    let mut projects = Vec::new();
+    for file in &files.preferences_from {
+        let is_own = *file == files.project_file;
+        projects.push((
+            file.as_path(),
+            if is_own { Cow::Borrowed(project) } else { Cow::Owned(Project::read(file)?) },
+        ));
     }
-    let mut projects = vec![(files.project_file.as_path(), project)];
-    projects.extend(others.iter().map(|(file, project)| (*file, project)));
+    let projects: Vec<_> = projects.iter().map(|(file, project)| (*file, project.as_ref())).collect();
     preferences::collect(&projects)
 }

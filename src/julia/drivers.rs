@@ -43,10 +43,14 @@ drivers! {
     OFFLINE = "offline.jl";
     /// Reads the list of packages that a driver is given; included by others.
     PACKAGES = "packages.jl";
+    /// Finds out which packages of an image keep a folder.
+    PLACES = "places.jl";
     /// Precompiles a project's packages, several at once.
     PRECOMPILE = "precompile.jl";
     /// Says what Julia this is.
     PROBE = "probe.jl";
+    /// Which files were read for packages; included by the driver that writes the object.
+    READS = "reads.jl";
     /// Replays statements; included by others.
     REPLAY = "replay.jl";
     /// Has Pkg write what a workload changes into a copy of the project.

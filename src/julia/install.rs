@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Differences, Version};
-use crate::environment::Uuid;
+use crate::environment::{LoadPath, Uuid};
 use crate::file::Sha256Digest;
 use crate::process::Command;
 
@@ -23,6 +23,8 @@ pub struct JuliaInstall {
     pub command: PathBuf,
     /// What it said of itself.
     pub facts: Facts,
+    /// The load path for work of jlsys's own, where the user set one.
+    pub load_path: Option<LoadPath>,
 }
 
 /// What a Julia says of itself; see `julia/probe.jl`.
@@ -76,12 +78,15 @@ impl JuliaInstall {
     /// There are no colours, since output goes to a pipe. Asking for none by `--color=no` would make standard output an
     /// `IOContext` from 1.6 on (`reinit_stdio` in base/libuv.jl): workloads would then be seen to print to one, as no session does.
     pub fn command(&self, project: &Path) -> Command {
-        Command::new(&self.command)
+        let command = Command::new(&self.command)
             .args(["--startup-file=no", "--history-file=no"])
             .option("--project=", project)
             .env_remove("JULIA_PROJECT")
-            .env_remove("JULIA_LOAD_PATH")
-            .env_remove("JULIA_NUM_THREADS")
+            .env_remove("JULIA_NUM_THREADS");
+        match &self.load_path {
+            Some(load_path) => command.env("JULIA_LOAD_PATH", load_path.value()),
+            None => command.env_remove("JULIA_LOAD_PATH"),
+        }
     }
 
     /// Whether a package is in the stock image.

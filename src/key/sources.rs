@@ -18,16 +18,49 @@ pub struct SourcesError {
     source: std::io::Error,
 }
 
-/// A digest of everything in the package's folder that can become code: names and contents, in the order of names.
+/// A digest of what the package's code is, names and contents, in the order of names: Julia files in `src`, `ext` and `test` and
+/// directly in `deps`, and the files that make it a package. A file that is alone is a package too.
 ///
-/// Hidden files (`.git` above all), documentation and notebooks take no part. All else does, since a package may `include` or read
-/// any of its files while it is compiled. Nested packages' own environments (`Manifest.toml` and the like) do too.
+/// Whatever else is read while the package is compiled is no part of the key: it is compared by itself (see
+/// [`World`](crate::world::World)). A result or a log beside the code changes nothing, and no data is read at a start.
 pub(super) fn digest(package: &str, folder: &Path) -> Result<Sha256Digest, SourcesError> {
-    digest_of(folder, takes_part, whole).map_err(|source| SourcesError {
+    let is_wanted = |entry: &DirEntry| {
+        let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+        match entry.file_type().is_dir() {
+            true => entry.depth() == 0 || may_hold_source(path),
+            false => entry.depth() == 0 || is_source(path),
+        }
+    };
+    digest_of(folder, is_wanted, whole).map_err(|source| SourcesError {
         package: package.to_owned(),
         folder: folder.to_owned(),
         source,
     })
+}
+
+/// The files that make a folder a package, and say what it needs.
+const OF_A_PACKAGE: &[&str] = &["Project.toml", "JuliaProject.toml", "Artifacts.toml", "JuliaArtifacts.toml"];
+
+/// Whether a file, by its path in a package's folder, is part of what [`digest`] is made of.
+pub fn is_source(path: &Path) -> bool {
+    let is_julia = path.extension().is_some_and(|ending| ending == "jl");
+    match path.parent() {
+        Some(folder) if folder == Path::new("") => OF_A_PACKAGE.iter().any(|name| path == Path::new(name)),
+        Some(folder) => is_julia && may_hold_source(folder),
+        None => false,
+    }
+}
+
+/// Whether a folder, by its path in a package's folder, can hold source.
+fn may_hold_source(folder: &Path) -> bool {
+    let mut parts = folder.components().map(|part| part.as_os_str().as_encoded_bytes());
+    let is_place = match parts.next() {
+        Some(b"src" | b"ext" | b"test") => true,
+        // What a build puts into folders there is no code, and may be much.
+        Some(b"deps") => return parts.next().is_none(),
+        _ => false,
+    };
+    is_place && parts.all(|name| !name.starts_with(b"."))
 }
 
 /// Larger files hold data rather than code.
@@ -60,6 +93,17 @@ pub(super) fn digest_of_scripts(folder: &Path) -> Option<Sha256Digest> {
         seen.get() <= MOST_FILES && is_wanted && (entry.depth() == 0 || !name.starts_with(b"."))
     };
     digest_of(folder, is_script, whole).ok().filter(|_| seen.get() <= MOST_FILES)
+}
+
+/// A digest of what lies directly in the `deps` folder of an installed package, of which a build wrote a part; large files are no
+/// code. `None` when there is no such folder.
+pub(super) fn digest_of_built(folder: &Path) -> Option<Sha256Digest> {
+    let folder = folder.join("deps");
+    let is_wanted = |entry: &DirEntry| {
+        entry.depth() == 0
+            || entry.file_type().is_file() && entry.metadata().is_ok_and(|file| file.len() <= 1 << 20)
+    };
+    if folder.is_dir() { digest_of(&folder, is_wanted, whole).ok() } else { None }
 }
 
 /// A digest of the files that make an environment out of a folder; `None` when they cannot be read.

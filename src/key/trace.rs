@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{KeyCode, KeyInputs, KeyJulia, KeyWorkload, preferences_of, sources};
-use crate::environment::{Environment, Package, Project, Source, Uuid, project_in};
+use crate::environment::{Depots, Environment, Package, Project, Source, Uuid, project_in};
 use crate::file::Sha256Digest;
 use crate::julia::{Driver, JuliaInstall};
 use crate::plan::Plan;
@@ -55,7 +55,7 @@ pub struct TraceInputs {
 }
 
 /// The present value of [`TraceInputs::traces_format`].
-pub const TRACES_FORMAT: u32 = 1;
+pub const TRACES_FORMAT: u32 = 2;
 
 /// The drivers that run workloads, and what they include.
 const DRIVERS: &[Driver] = &[
@@ -78,6 +78,8 @@ pub struct TracedPackage {
     pub version: Option<String>,
     /// What its code is.
     pub code: KeyCode,
+    /// What lies in its `deps` folder, where `deps/build.jl` writes what it found on this machine; of no installed package that has none.
+    pub built: Option<Sha256Digest>,
 }
 
 impl TraceInputs {
@@ -91,6 +93,7 @@ impl TraceInputs {
 /// Makes the keys of one project's traces; what several depend on is looked at once.
 pub struct TraceKeys<'a> {
     environment: &'a Environment,
+    depots: &'a Depots,
     julia: &'a JuliaInstall,
     plan: &'a Plan,
     image: &'a KeyInputs,
@@ -102,12 +105,13 @@ impl<'a> TraceKeys<'a> {
     /// For the workloads of `plan`, whose image is made from `image`.
     pub fn new(
         environment: &'a Environment,
+        depots: &'a Depots,
         julia: &'a JuliaInstall,
         plan: &'a Plan,
         image: &'a KeyInputs,
     ) -> Self {
         let (outsiders, scripts) = (RefCell::default(), OnceCell::new());
-        Self { environment, julia, plan, image, outsiders, scripts }
+        Self { environment, depots, julia, plan, image, outsiders, scripts }
     }
 
     /// What a workload's trace depends on when it runs among these packages; `None` when some of it cannot be read, or
@@ -133,7 +137,10 @@ impl<'a> TraceKeys<'a> {
         let preferences = preferences.collect();
         let packages = packages.into_iter().map(|package| {
             let (name, version) = (package.name.clone(), package.version.clone());
-            Some((package.uuid, TracedPackage { name, version, code: self.code(package)? }))
+            Some((
+                package.uuid,
+                TracedPackage { name, version, code: self.code(package)?, built: self.built(package) },
+            ))
         });
         let searches_behind = scope == Scope::Project && *workload != Workload::Load;
         let default = self.environment.default_project.as_deref().filter(|_| searches_behind);
@@ -189,6 +196,13 @@ impl<'a> TraceKeys<'a> {
                 KeyCode::Files((*digest)?)
             }
         })
+    }
+
+    fn built(&self, package: &Package) -> Option<Sha256Digest> {
+        // The files of another are part of its code.
+        package.source.tree()?;
+        let folder = self.depots.package_dir(package, &self.julia.facts.stdlib)?;
+        sources::digest_of_built(&folder)
     }
 
     fn scripts(&self) -> Option<Sha256Digest> {

@@ -16,10 +16,11 @@ use crate::fallback::{self, Failure};
 use crate::plan::Plan;
 use crate::process::{Ending, Finished};
 use crate::sysimage::{
-    LinkError, Linker, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage, StartsWith,
-    VerifyError, verify,
+    LinkError, Linker, Look, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage,
+    StartsWith, VerifyError, verify,
 };
 use crate::trace::{self, Modules, Owner};
+use crate::world::{FilesRead, Places, Sources, World};
 
 /// An image that works.
 pub(super) struct Made {
@@ -29,6 +30,10 @@ pub(super) struct Made {
     pub statements: u64,
     /// What became of them.
     pub replay: Replay,
+    /// What must still be true where it is used.
+    pub world: World,
+    /// What it was compiled from.
+    pub sources: Sources,
 }
 
 /// An attempt that came to nothing.
@@ -70,7 +75,8 @@ impl<'a> Build<'a> {
         drop(object);
         // An object has the size of an image; the next attempt needs the room.
         let _ = std::fs::remove_dir_all(&folder);
-        Ok(Made { plan, statements: given, replay: made? })
+        let (replay, world, sources) = made?;
+        Ok(Made { plan, statements: given, replay, world, sources })
     }
 
     /// Starts the process of the first attempt, in which nothing is left out, while the statements still come.
@@ -137,7 +143,7 @@ impl<'a> Build<'a> {
         process: &mut ObjectProcess<'a>,
         given: u64,
         linker: &Linker,
-    ) -> Result<Replay, AttemptError> {
+    ) -> Result<(Replay, World, Sources), AttemptError> {
         let julia = &self.prepared.julia;
         let project_file = &self.prepared.environment.project_file;
         let plan = &process.inputs().plan;
@@ -191,10 +197,34 @@ impl<'a> Build<'a> {
         .await
         .map_err(verify_failed)?;
         self.report.saw_memory(finished.peak_memory_bytes);
+        let (world, sources) = self.look_around(number, process.inputs(), &image).await;
         let elapsed = phase.done("");
         self.note_phase("verify", elapsed);
         std::fs::rename(&image, self.staging.image()).map_err(Error::file(&image))?;
-        Ok(replay)
+        Ok((replay, world, sources))
+    }
+
+    /// Finds out what must still be true where an image that works is used, and what became of its sources meanwhile.
+    async fn look_around(&self, number: u32, inputs: &ObjectInputs<'_>, image: &Path) -> (World, Sources) {
+        let prepared = self.prepared;
+        let here = prepared.here();
+        let places = Places::of(&here, &inputs.plan);
+        let look = Look {
+            julia: inputs.julia,
+            project_file: inputs.project_file,
+            drivers: &self.drivers,
+            plan: &inputs.plan,
+            image,
+            folder: &inputs.folder,
+            log: &self.attempt_log("places", number),
+        };
+        let found = look.find(prepared.depots.paths(), &places).await;
+        // What is not known may be so: the image then serves where it was built.
+        let (places, address_space) = found.unwrap_or_else(|| (places.all(), None));
+        let read = std::fs::read_to_string(inputs.files_read()).unwrap_or_default();
+        let read = FilesRead::parse(&read);
+        let files = read.beyond_the_key(&here);
+        (World { places, files, address_space }, read.sources(&here))
     }
 }
 

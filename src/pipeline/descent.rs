@@ -1,16 +1,18 @@
 //! The second half of a build: smaller and smaller attempts at an image, and committing the one that works.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::attempt::{AttemptError, Made};
 use super::{Build, Statements, note_cut_short};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
+use crate::key::{KeyInputs, differences};
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::report::{Report, Tier};
 use crate::sysimage::{HostCpu, Linker, ObjectProcess};
 use crate::trace::Owner;
+use crate::world::Sources;
 
 impl<'a> Build<'a> {
     /// Climbs down the ladder until an image works, and commits it. `ahead` is the process of the first attempt, where that began
@@ -87,7 +89,13 @@ impl<'a> Build<'a> {
     }
 
     /// Commits an image that works while one with more in it is tried: from here on it serves, whatever becomes of the other.
-    fn commit_meanwhile(&self, attempt: &Attempt<Owner>, made: &Made, owners: &[Owner]) -> Result<(), Error> {
+    fn commit_meanwhile(
+        &mut self,
+        attempt: &Attempt<Owner>,
+        made: &Made,
+        owners: &[Owner],
+    ) -> Result<(), Error> {
+        self.staging.set_world(made.world.clone());
         let mut report = describe(self.report.clone(), attempt, made, owners);
         report.warnings.push("more was to be tried when this was committed; `--retry` does".to_owned());
         let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
@@ -101,9 +109,26 @@ impl<'a> Build<'a> {
         self.report = describe(self.report, attempt, &made, owners);
         self.warn_of_left_out(&made.plan);
         self.drop_startup();
-        let (cache, inputs) = (&self.prepared.cache, &self.prepared.inputs);
-        self.staging.commit(cache, inputs, &mut self.report, Some(HostCpu::detect()))?;
+        self.staging.set_world(made.world);
+        let inputs = self.inputs_compiled(made.sources)?;
+        self.report.key = inputs.key();
+        self.staging.commit(&self.prepared.cache, &inputs, &mut self.report, Some(HostCpu::detect()))?;
         Ok(self.report)
+    }
+
+    /// What an image was made from: a workload may have changed a package by path before it was compiled, or after.
+    fn inputs_compiled(&self, sources: Sources) -> Result<KeyInputs, Error> {
+        let (before, now) = (&self.prepared.inputs, self.prepared.inputs_now()?);
+        if now == *before || !sources.are_as_read {
+            let started = SystemTime::now() - self.budget.started().elapsed();
+            let started = started.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+            // Changed before and after: it is an image of neither.
+            if now != *before && i64::try_from(started).is_ok_and(|started| sources.newest >= started) {
+                return Err(Error::ChangesAllTheTime(differences(before, &now).join(", ")));
+            }
+            return Ok(before.clone());
+        }
+        Ok(now)
     }
 }
 

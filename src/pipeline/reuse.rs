@@ -23,8 +23,8 @@ pub(super) struct Reuse<'a> {
 impl<'a> Reuse<'a> {
     /// Looks at what the workloads of a project depend on. With `force`, traces are kept and not taken.
     pub(super) fn new(prepared: &'a Prepared, BuildOptions { force, retry, .. }: BuildOptions) -> Self {
-        let Prepared { environment, julia, plan, inputs, .. } = prepared;
-        let keys = TraceKeys::new(environment, julia, plan, inputs);
+        let Prepared { environment, depots, julia, plan, inputs, .. } = prepared;
+        let keys = TraceKeys::new(environment, depots, julia, plan, inputs);
         let with_load = std::iter::once(&Workload::Load).chain(&plan.workloads);
         let inputs = with_load.map(|workload| {
             let scopes = [Scope::Sandbox, Scope::Project];

@@ -13,12 +13,13 @@ use crate::julia::JuliaInstall;
 use crate::key::{Key, KeyInputs, KeyJulia};
 use crate::report::{Report, SCHEMA};
 use crate::sysimage::{HostCpu, IMAGE_NAME};
+use crate::world::{Here, World};
 
 /// What the signature says it is over, so that no other signed bytes can be passed off as a description.
 const KIND: &str = "application/vnd.jlsys.entry+json";
 
 /// The version of the description, and of the layout of a remote.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The files that travel. Logs stay behind: they are of use to the one who built, and may hold anything.
 pub(super) const FILES: [&str; 2] = [IMAGE_NAME, "statements.jl"];
@@ -38,6 +39,8 @@ pub struct Manifest {
     pub created: Timestamp,
     /// What the build had to say, without what is only true where it was made.
     pub report: Report,
+    /// What must still be true where it is used.
+    pub world: World,
     /// The files.
     pub files: Vec<ManifestFile>,
 }
@@ -66,10 +69,11 @@ impl Manifest {
         inputs: KeyInputs,
         created: Timestamp,
         report: Report,
+        world: World,
         files: Vec<ManifestFile>,
     ) -> Self {
         let (format, jlsys) = (FORMAT, env!("CARGO_PKG_VERSION").to_owned());
-        Self { format, jlsys, key: inputs.key(), inputs, created, report, files }
+        Self { format, jlsys, key: inputs.key(), inputs, created, report, world, files }
     }
 
     /// The description as it is stored.
@@ -139,6 +143,12 @@ impl Manifest {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a project here may use the image; if not, why.
+    pub(super) fn fits_in(&self, here: &Here<'_>) -> Result<(), String> {
+        let (differences, _) = self.world.clone().differences(here);
+        if differences.is_empty() { Ok(()) } else { Err(differences.join(", ")) }
     }
 
     /// How many bytes travel.

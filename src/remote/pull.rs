@@ -23,6 +23,7 @@ use crate::key::Key;
 use crate::progress::{Phase, Progress};
 use crate::report::{Origin, Report};
 use crate::sysimage::{self, HostCpu};
+use crate::world::Here;
 
 /// What a pull came to.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Puller<'a> {
     pub cache: &'a Cache,
     /// The Julia that they must be for.
     pub julia: &'a JuliaInstall,
+    /// The project that they must be right for, where that is known.
+    pub here: Option<Here<'a>>,
     /// Whose images are accepted.
     pub accepted: &'a [PublicKey],
     /// Where progress is shown.
@@ -75,7 +78,9 @@ impl Puller<'_> {
             let problem = format!("it describes another image, {}", manifest.key.short());
             return Err(RemoteError::Unfit { remote, object, problem });
         }
-        manifest.fits(self.julia).map_err(|problem| RemoteError::Unfit {
+        let fits = manifest.fits(self.julia);
+        let fits_in = || self.here.as_ref().map_or(Ok(()), |here| manifest.fits_in(here));
+        fits.and_then(|()| fits_in()).map_err(|problem| RemoteError::Unfit {
             remote,
             object,
             problem: one_line(&problem),
@@ -109,6 +114,7 @@ impl Puller<'_> {
         }
         let transfer = started.elapsed();
         let Receiving { download, mut staging, received, .. } = receiving;
+        staging.set_world(manifest.world.clone());
         let received_bytes = received.into_inner();
         phase.done(&format!(
             "{} received for {}, signed by {}",

@@ -58,6 +58,7 @@ impl Pusher<'_> {
         };
         let inputs = entry.key_inputs().map_err(unreadable)?;
         let mut report = entry.report().map_err(unreadable)?;
+        let world = entry.world().map_err(unreadable)?;
         let Some(image) = &entry.header.image else {
             let problem = "it has no image".to_owned();
             return Err(RemoteError::Entry { path: entry.folder().to_owned(), problem });
@@ -83,7 +84,7 @@ impl Pusher<'_> {
             files.push(file);
         }
         report.make_portable();
-        let manifest = Manifest::new(inputs, entry.header.created, report, files);
+        let manifest = Manifest::new(inputs, entry.header.created, report, world, files);
         if manifest.key != key {
             let problem = "its key is not the hash of what it was built from".to_owned();
             return Err(RemoteError::Entry { path: entry.folder().to_owned(), problem });

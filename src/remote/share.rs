@@ -130,6 +130,7 @@ impl<'a> Share<'a> {
             store,
             cache: &prepared.cache,
             julia: &prepared.julia,
+            here: Some(prepared.here()),
             accepted: &self.settings.keys,
             progress: self.progress,
         };

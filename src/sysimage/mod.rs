@@ -3,6 +3,7 @@
 mod cpu;
 mod link;
 mod object;
+mod places;
 mod served;
 mod verify;
 
@@ -10,6 +11,7 @@ pub use cpu::{CpuTarget, HostCpu};
 pub use link::{LinkError, Linker};
 pub use object::{ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage};
 pub(crate) use object::{code_generation, memory_for, said, stalled};
+pub use places::Look;
 pub use served::{NoTarget, Served, serves};
 pub use verify::{StartsWith, VerifyError, starts, verify};
 

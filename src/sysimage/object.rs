@@ -222,6 +222,11 @@ impl ObjectInputs<'_> {
         self.folder.join(self.julia.differences().object_name())
     }
 
+    /// The list of files that were read for its packages, as `julia/reads.jl` writes it.
+    pub fn files_read(&self) -> PathBuf {
+        self.folder.join("read")
+    }
+
     fn packages(&self) -> PathBuf {
         self.folder.join("packages")
     }

@@ -75,5 +75,5 @@ pub fn version(text: &str) -> Version {
 
 /// A search from a folder with nothing given.
 pub fn search<'a>(cwd: &'a Path, depots: &'a Depots, julia: &'a Version) -> Search<'a> {
-    Search { project: None, julia_project: None, cwd, home: None, depots, julia }
+    Search { project: None, julia_project: None, load_path: None, cwd, home: None, depots, julia }
 }

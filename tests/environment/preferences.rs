@@ -1,6 +1,8 @@
 //! Whose preferences count, and which win.
 
-use crate::files::{A, B, C, Files};
+use jlsys::environment::Search;
+
+use crate::files::{A, B, C, Files, search, version};
 
 /// A package's preferences in the environment of a folder, as TOML.
 fn of(files: &Files, project: &str, uuid: &str) -> Option<String> {
@@ -86,4 +88,34 @@ fn malformed_preferences() {
     let files = files.with("LocalPreferences.toml", "A =");
     let message = files.complaint();
     assert!(message.starts_with("DIR/LocalPreferences.toml:1:"), "{message}");
+}
+
+/// A package's preferences with a load path, as TOML.
+fn on_path(files: &Files, load_path: &str, uuid: &str) -> Option<String> {
+    let (cwd, depots, julia) = (files.path(""), files.depots(), version("1.10.2"));
+    let load_path = Some(load_path.as_ref());
+    let search = Search { project: Some("p"), load_path, ..search(&cwd, &depots, &julia) };
+    let environment = jlsys::environment::Environment::load(&search.run().unwrap()).unwrap();
+    let preferences = environment.preferences.get(&uuid.parse().unwrap())?;
+    Some(preferences.to_string().trim().replace('\n', "; "))
+}
+
+#[test]
+fn every_environment_of_the_load_path_counts_in_its_order() {
+    let files = Files::new()
+        .with("p/Project.toml", "[deps]\nA = '{A}'\n[preferences.A]\na = 1")
+        .with("p/Manifest.toml", "[[A]]\nuuid = '{A}'")
+        .with("site/Project.toml", "[extras]\nA = '{A}'\n[preferences.A]\na = 2\nb = 2")
+        .with(
+            "depot/environments/mpi-1.10/Project.toml",
+            "[extras]\nA = '{A}'\n[preferences.A]\nb = 3\nc = 3",
+        )
+        .with("depot/environments/v1.10/Project.toml", "[extras]\nA = '{A}'\n[preferences.A]\nd = 4")
+        .with("packages/Other/src/Other.jl", "module Other end");
+    assert_eq!(on_path(&files, ":site", A), some("a = 1; b = 2; d = 4"));
+    assert_eq!(on_path(&files, "site:", A), some("a = 2; b = 2; d = 4"));
+    assert_eq!(on_path(&files, "@:site/Project.toml", A), some("a = 1; b = 2"));
+    assert_eq!(on_path(&files, "@:@mpi-#.#:packages:gone:@script", A), some("a = 1; b = 3; c = 3"));
+    assert_eq!(on_path(&files, "@stdlib", A), None);
+    assert_eq!(on_path(&files, "", A), None);
 }

@@ -72,6 +72,7 @@ fn expect_same(project_name: &str) -> (Project, PathBuf) {
     let search = Search {
         project: Some(&folder),
         julia_project: None,
+        load_path: None,
         cwd: &project.path(""),
         home: None,
         depots: &depots,

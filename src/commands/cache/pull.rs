@@ -104,6 +104,7 @@ struct Pull<'a> {
 impl Pull<'_> {
     async fn run(&self) -> Result<Vec<Item>, Error> {
         self.cache.prepare()?;
+        self.cache.check_for_images()?;
         let keys = match self.project {
             Some(prepared) => vec![prepared.key],
             None if self.args.all => self.all().await?,
@@ -143,7 +144,11 @@ impl Pull<'_> {
             seconds: 0.0,
         };
         let _lock = pipeline::lock(self.cache, key, &Budget::starting_now(None), self.progress).await?;
-        if !self.args.force && self.cache.entry(key).is_ok() {
+        let entry = match self.project {
+            Some(prepared) => prepared.entry(key),
+            None => self.cache.entry(key),
+        };
+        if !self.args.force && entry.is_ok() {
             self.progress.say(&format!("{} is in the cache already", key.short()));
             return Ok(there);
         }
@@ -151,6 +156,7 @@ impl Pull<'_> {
             store: self.store,
             cache: self.cache,
             julia: self.julia,
+            here: self.project.map(Prepared::here),
             accepted: self.accepted,
             progress: self.progress,
         };
@@ -165,6 +171,7 @@ impl Pull<'_> {
         let pulled = puller.pull(manifest, signer, project).await?;
         if let Some(image) = &pulled.report.image {
             self.progress.say(&format!("pulled {} (tier {})", image.display(), pulled.report.tier));
+            super::remote::say_if_bound(self.progress, self.cache.entry(key).ok().as_ref());
         }
         Ok(Item {
             outcome: Outcome::Pulled,

@@ -90,6 +90,7 @@ async fn push_all(
         if pushed.was_there {
             progress.say(&format!("{} has {} already", store.name(), key.short()));
         }
+        super::remote::say_if_bound(progress, Some(entry));
         let outcome = if pushed.was_there { "there" } else { "pushed" };
         items.push(Item { key, outcome, bytes: pushed.bytes, sent_bytes: pushed.sent_bytes });
     }

@@ -1,7 +1,9 @@
 //! What `push` and `pull` have in common: which remote, and for which project.
 
+use crate::cache::Entry;
 use crate::error::Error;
 use crate::prepare::{Prepared, Request};
+use crate::progress::Progress;
 use crate::remote::{self, RemoteSettings};
 
 /// Which remote is meant, and for which project.
@@ -24,5 +26,16 @@ impl Target {
             settings.url = Some(remote::location(url)?);
         }
         Ok(Self { prepared, settings })
+    }
+}
+
+/// Says that an image serves only where its packages lie in the same folders, if so.
+pub(super) fn say_if_bound(progress: &Progress, entry: Option<&Entry>) {
+    let world = entry.and_then(|entry| entry.world().ok());
+    if let (Some(entry), Some(who)) = (entry, world.and_then(|world| world.binding_packages())) {
+        let key = entry.header.key.short();
+        progress.say(&format!(
+            "{key} is only used where it finds the same folders as where it was built: {who} (`jlsys cache show {key}`)"
+        ));
     }
 }

@@ -17,6 +17,7 @@ use crate::pipeline::count;
 use crate::prepare::locate_cache;
 use crate::profile;
 use crate::report::{Report, SCHEMA};
+use crate::world::World;
 
 /// The document that `cache show --json` prints.
 #[derive(Serialize)]
@@ -26,6 +27,9 @@ struct Document {
     /// Absent for a build that came to nothing.
     entry: Option<EntryFacts>,
     report: Report,
+    /// What must still be true where the image is used; absent for a build that came to nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    world: Option<World>,
     /// What the key is made of; absent for a build that came to nothing.
     inputs: Option<KeyInputs>,
 }
@@ -65,13 +69,14 @@ pub(super) fn execute(args: &ShowArgs) -> Result<Exit, Error> {
                 last_used: entry.last_used(),
                 shared: !entry.is_own(),
             };
-            Document { schema: SCHEMA, key, entry: Some(facts), report, inputs: Some(inputs) }
+            let world = entry.world().ok();
+            Document { schema: SCHEMA, key, entry: Some(facts), report, world, inputs: Some(inputs) }
         }
         Lookup::Failure(key) => {
             let report = cache.failure(&key).ok_or_else(|| {
                 Error::NoImage(format!("{} could not be built, and its report cannot be read", key.short()))
             })?;
-            Document { schema: SCHEMA, key, entry: None, report, inputs: None }
+            Document { schema: SCHEMA, key, entry: None, report, world: None, inputs: None }
         }
     };
     if let Some(file) = &args.profile {
@@ -141,6 +146,9 @@ fn text(document: &Document) -> String {
             line("last used", ago(entry.last_used));
         }
         None => line("image", "none: it could not be built; `jlsys build --retry` tries again".to_owned()),
+    }
+    for (keeper, place) in document.world.iter().flat_map(World::bound) {
+        line("bound to", format!("{}, which {} keeps (in {})", place.display(), keeper.package, keeper.at));
     }
     line("julia from", report.julia.command.display().to_string());
     line("peak memory", HumanBytes(report.peak_memory_bytes).to_string());

@@ -13,12 +13,14 @@ pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {
             let path = path.unwrap_or_else(|| entry.folder().to_owned());
             Check::ok("image", format!("{name}: {} ({})", path.display(), entry.header.tier))
         }
-        State::Missing | State::Removed | State::Stale(_) => {
+        State::Missing | State::Removed | State::Stale(_) | State::OtherWorld(_) => {
             Check::note("image", format!("{name}: {}", state.reason(prepared)))
         }
-        State::Failed(_) | State::Damaged(_) | State::OtherCpu | State::NoTarget(_) => {
-            Check::warn("image", format!("{name}: {}", state.reason(prepared)))
-        }
+        State::Failed(_)
+        | State::Damaged(_)
+        | State::OtherCpu
+        | State::NoTarget(_)
+        | State::Unmappable(_) => Check::warn("image", format!("{name}: {}", state.reason(prepared))),
     }];
     if let Some(reason) = state.last_failure(prepared) {
         checks.push(Check::note("last build", format!("it came to nothing: {reason}")));
