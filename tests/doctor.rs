@@ -118,11 +118,13 @@ fn what_does_not_fit_together_is_a_warning() {
     project.edit("Manifest.toml", |text| {
         format!("julia_version = \"1.2.3\"\nmanifest_format = \"2.0\"\n{}", text.replace("[[", "[[deps."))
     });
-    let project = project.env("JULIA_LOAD_PATH", Path::new("@"));
+    let project = project.env("JULIA_LOAD_PATH", Path::new("/nowhere:@"));
     let found = project.jlsys(&["doctor", "--json"]).expect_status(0).json();
-    for (name, words) in
-        [("compat", ", not 0.7"), ("manifest", "made with Julia 1.2.3"), ("variable", "JULIA_LOAD_PATH=@")]
-    {
+    for (name, words) in [
+        ("compat", ", not 0.7"),
+        ("manifest", "made with Julia 1.2.3"),
+        ("variable", "JULIA_LOAD_PATH=/nowhere:@"),
+    ] {
         let check = check(&found, name);
         assert_eq!(check["mark"], "warn", "{check:#}");
         assert!(check["finding"].as_str().unwrap().contains(words), "{check:#}");

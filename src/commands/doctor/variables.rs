@@ -1,14 +1,12 @@
 //! Variables of the environment that change what Julia or jlsys do.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::check::Check;
 
 /// Variables that get in the way when they are set, with how.
-const IN_THE_WAY: &[(&str, &str)] = &[
-    ("JULIA_LOAD_PATH", "Julia may load other packages than the project's, which the image does not hold"),
-    ("LD_PRELOAD", "it is loaded into every Julia too, and what it does there jlsys does not know"),
-];
+const IN_THE_WAY: &[(&str, &str)] =
+    &[("LD_PRELOAD", "it is loaded into every Julia too, and what it does there jlsys does not know")];
 
 pub(super) fn checks(variable: impl Fn(&str) -> Option<OsString>) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -29,6 +27,9 @@ pub(super) fn checks(variable: impl Fn(&str) -> Option<OsString>) -> Vec<Check> 
             );
         }
     }
+    if let Some(value) = variable("JULIA_LOAD_PATH") {
+        checks.push(load_path(&value));
+    }
     if variable("JULIA_DEPOT_PATH").is_some_and(|value| value.is_empty()) {
         checks.push(
             Check::warn(
@@ -39,6 +40,22 @@ pub(super) fn checks(variable: impl Fn(&str) -> Option<OsString>) -> Vec<Check> 
         );
     }
     checks
+}
+
+/// Preferences count from wherever the load path leads; packages should come from the project.
+fn load_path(value: &OsStr) -> Check {
+    let shown = format!("JULIA_LOAD_PATH={}", value.display());
+    let text = value.to_string_lossy();
+    if !text.is_empty() && matches!(text.split(':').next(), Some("" | "@")) {
+        return Check::note(
+            "variable",
+            format!("{shown}: preferences that its environments set are part of the key"),
+        );
+    }
+    let finding = format!(
+        "{shown}: the project is not first, so that Julia may load other packages than the image holds"
+    );
+    Check::warn("variable", finding).advise("begin it with `@` or a colon, unless you know why it does not")
 }
 
 #[cfg(test)]
@@ -53,10 +70,11 @@ mod tests {
         assert_eq!(checks(|_| None), []);
         assert_eq!(with("JLSYS_DISABLE", "0"), []);
         assert_eq!(with("LD_PRELOAD", ""), []);
+        assert_eq!(with("JULIA_LOAD_PATH", ":/site")[0].advice, None);
         for (name, value) in [
             ("JLSYS_DISABLE", "1"),
             ("LD_PRELOAD", "/x.so"),
-            ("JULIA_LOAD_PATH", "@:/y"),
+            ("JULIA_LOAD_PATH", "/y:"),
             ("JULIA_DEPOT_PATH", ""),
         ] {
             let found = with(name, value);
