@@ -36,6 +36,7 @@ fn why_not_served(prepared: &Prepared, file: &Path) -> Option<String> {
     let search = Search {
         project: Some(file.to_str()?),
         julia_project: None,
+        load_path: None,
         cwd: Path::new("/"),
         home: home.as_deref(),
         depots: &prepared.depots,
