@@ -211,6 +211,8 @@ proptest! {
             project_file: write("Project.toml", &project),
             manifest_file: Some(write("Manifest.toml", &manifest)),
             workspace: Vec::new(),
+            preferences_from: vec![folder.path().join("Project.toml")],
+            has_load_path: false,
             default_project: None,
         };
         check(Environment::load(&files).map(|environment| {
