@@ -3,7 +3,7 @@
 #     julia -J IMAGE --project=PROJECT julia/places.jl PACKAGES PLACES RESULTS
 #
 # PACKAGES, as packages.jl says, are those of the image. Each line of PLACES is `name<TAB>path`: a folder as it was called when the
-# image was written. The depots should be called something else in this process (by links), so that what `__init__` sets anew
+# image was written. The depots, the project and the home folder should be called something else in this process (by links), so that what `__init__` sets anew
 # in each session is told from what the image keeps; what lies in a place called `-` is no harm. RESULTS gets a line
 # `identity<TAB>name<TAB>where<TAB>text` for the first text in a package that has a place in it, and at the end `address-space<TAB>bytes`,
 # where the system says, and `end`.
@@ -139,8 +139,8 @@ function look_at_module(search, mod, seen = Set{Module}())
     for name in names(mod; all = true)
         # Docstrings know their file.
         name === Base.Docs.META && continue
-        # What JLL packages gather in each session, and the file that they were made from (JLLWrappers).
-        is_jll && name in (:PATH, :LIBPATH, :PATH_list, :LIBPATH_list, :best_wrapper) && continue
+        # What JLL packages gather and set in each session, and the file that they were made from (JLLWrappers).
+        is_jll && (name in (:PATH, :LIBPATH, :PATH_list, :LIBPATH_list) || !isconst(mod, name)) && continue
         (Base.isdeprecated(mod, name) || !isdefined(mod, name)) && continue
         value = getfield(mod, name)
         if value isa Module

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::image::{NATIVE, built, project};
+use support::image::{NATIVE, built, folders_of_tables, project};
 use support::{Project, Ran, julia, julia_is_since};
 
 /// The project with a copy of the cache, which a test may damage.
@@ -303,6 +303,26 @@ fn a_checkout_may_move() {
     let mut command = project.command(NATIVE);
     let report = Ran(command.current_dir(&moved).output().unwrap()).expect_status(0).json();
     assert_eq!((&report["outcome"], &report["key"]), (&"hit".into(), &key));
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn what_a_packages_build_wrote_counts_and_a_result_does_not() {
+    let project = built();
+    // The workload wrote a result into the folder of a package that is in the image, and no package keeps its place.
+    project.jlsys(&["status"]).expect_status(0);
+    let depot = project.outside("depot-of-another-user");
+    let status = Command::new("cp").arg("-a").arg(project.depot()).arg(&depot).status().unwrap();
+    assert!(status.success());
+    let project = project.env("JULIA_DEPOT_PATH", format!("{}:", depot.display()));
+    project.jlsys(&["status"]).expect_status(0);
+    for folder in folders_of_tables(&depot) {
+        std::fs::write(folder.join("deps/deps.jl"), "const ENGINE = 2\n").unwrap();
+    }
+    project.jlsys(&["status"]).expect_status(1).expect_stdout("stale: Tables: deps/deps.jl changed since");
+    let ran = project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0);
+    assert_eq!(ran.stdout(), "1");
+    assert!(ran.stderr().contains("jlsys: plain Julia: Tables: deps/deps.jl changed"), "{}", ran.stderr());
 }
 
 #[test]

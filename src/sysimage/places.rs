@@ -36,7 +36,7 @@ pub struct Look<'a> {
 impl Look<'_> {
     /// Starts a Julia with the image and has it look for `places`. `None` when that did not work.
     ///
-    /// The depots and the home folder are called something else there, as they are for another user: what `__init__` asks for in
+    /// The depots, the project and the home folder are called something else there, as they are for another user: what `__init__` asks for in
     /// each session is no place that the image keeps.
     pub async fn find(&self, depots: &[PathBuf], places: &Places) -> Option<(Vec<KeptPlace>, Option<u64>)> {
         let elsewhere = self.folder.join("elsewhere");
@@ -57,13 +57,15 @@ impl Look<'_> {
             std::env::join_paths(links.collect::<io::Result<Vec<_>>>()?).map_err(io::Error::other)
         };
         let depot_path = prepare().ok()?;
+        let project = link(self.project_file.parent()?, &elsewhere, "project").ok()?;
         let home = std::env::home_dir().and_then(|home| link(&home, &elsewhere, "home").ok());
         let command = self
             .julia
-            .command(self.project_file)
+            .command(&project.join(self.project_file.file_name()?))
             .option("--sysimage=", self.image)
             .arg(Driver::PLACES.path_in(self.drivers))
             .args(&files)
+            .directory(self.folder)
             .envs([("JULIA_DEPOT_PATH", depot_path)])
             .envs(home.map(|home| ("HOME", home.into_os_string())));
         let finished = process::run(&command, Some(PATIENCE), self.log).await.ok()?;

@@ -1,5 +1,7 @@
 //! The project whose image tests share: it takes minutes to build, so there is one for all that a session may do with an image.
 
+use std::path::{Path, PathBuf};
+
 use super::{Package, Project, julia_is_since, package};
 
 pub const NATIVE: &[&str] = &["build", "--cpu-target", "native", "--json"];
@@ -8,6 +10,7 @@ pub const NATIVE: &[&str] = &["build", "--cpu-target", "native", "--json"];
 fn tables() -> Package {
     let source = "
         using DelimitedFiles
+        include_dependency(joinpath(@__DIR__, \"..\", \"deps\", \"deps.jl\"))
         struct Table{T}
             names::Vector{Symbol}
             columns::Vector{Vector{T}}
@@ -42,7 +45,7 @@ fn tables() -> Package {
 
 /// Our project: a package in the depot, one of the standard library, and two in folders, of which one is taken in.
 pub fn project() -> Project {
-    Project::new()
+    let project = Project::new()
         .shared()
         .stdlib("DelimitedFiles")
         .package(tables())
@@ -53,7 +56,22 @@ pub fn project() -> Project {
         .package(package("Recorder", RECORDER))
         .settings("include = [\"Own\"]\n\n[workloads]\nskip-tests = [\"DelimitedFiles\"]\n")
         .file("precompile.jl", SCRIPT)
-        .write()
+        .write();
+    // As the package's `deps/build.jl` would.
+    for folder in folders_of_tables(project.depot()) {
+        let built = folder.join("deps/deps.jl");
+        if !built.exists() {
+            std::fs::create_dir_all(built.parent().unwrap()).unwrap();
+            std::fs::write(built, "const ENGINE = 1\n").unwrap();
+        }
+    }
+    project
+}
+
+/// The folder of Tables in the depot; what other versions of these tests left in a depot that they share is there, too.
+pub fn folders_of_tables(depot: &Path) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(depot.join("packages/Tables")).unwrap();
+    folders.map(|folder| folder.unwrap().path()).collect()
 }
 
 /// A package that needs another.
@@ -105,6 +123,8 @@ const RECORDER: &str = "const ORDER = Symbol[]
 
 /// A script that is a workload.
 const SCRIPT: &str = "using Own, Tables
+    # As notebooks do: it is no source of the package.
+    write(joinpath(@__DIR__, \"Own\", \"result.txt\"), string(time()))
     println(Own.what(Own.answer()))
     show(stdout, \"text/plain\", Tables.parse_table(\"n\\n1.5\\n\"))
     println(2.5, \" is a number\")
