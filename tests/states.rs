@@ -195,6 +195,7 @@ fn an_interrupted_build_takes_nothing_away() {
     let shim = Shim::new(
         "[ ! -e \"$JLSYS_CACHE_DIR/../fail\" ] || { : >\"$JLSYS_CACHE_DIR/../began\"; sleep 1000; }",
     );
+    let shim = shim.without_startup();
     let project = &shim.project;
     let image = shim.build(&[], 0)["image"].as_str().unwrap().to_owned();
     set_failing(&shim, true);
@@ -209,10 +210,7 @@ fn an_interrupted_build_takes_nothing_away() {
         let pid = child.id().to_string();
         std::process::Command::new("kill").args(["-s", "INT", &pid]).status().unwrap();
         support::Ran(child.wait_with_output().unwrap()).expect_status(130);
-        // On 1.9 and later what was asked for last has a startup package by then.
-        if flags == ["--force"] || !support::julia_is_since(9) {
-            assert_eq!(image_of_a_start(project), image);
-        }
+        assert_eq!(image_of_a_start(project), image);
         expect_starts_with_image(project);
         project.jlsys(&["status"]).expect_status(0).expect_stdout("ready:");
     }
@@ -220,7 +218,7 @@ fn an_interrupted_build_takes_nothing_away() {
 
 #[test]
 fn an_image_that_was_removed_is_said_to_be() {
-    let shim = Shim::new("");
+    let shim = Shim::new("").without_startup();
     let project = &shim.project;
     let key = shim.build(&[], 0)["key"].as_str().unwrap().to_owned();
     project.jlsys(&["cache", "rm", "--force", &key]).expect_status(0);
@@ -238,7 +236,7 @@ fn an_image_that_was_removed_is_said_to_be() {
 
 #[test]
 fn what_a_start_would_refuse_is_not_found_but_built_again() {
-    let shim = Shim::new("");
+    let shim = Shim::new("").without_startup();
     let project = &shim.project;
     let report = shim.build(&[], 0);
     let image = std::path::PathBuf::from(report["image"].as_str().unwrap());
