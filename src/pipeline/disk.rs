@@ -24,8 +24,8 @@ const NOT_WRITTEN: &[&str] = &[
 
 /// The error in which a build ends when the filesystem stopped a process that wrote into `folder` and had this log.
 pub(super) fn refused(ending: Ending, log: &Path, folder: &Path) -> Option<Error> {
-    // LLVM may die without a word; then the disk itself can tell. Nothing that is written is this small.
-    if process::says(log, NO_ROOM) || room_beside(log).is_some_and(|room| room < 16 << 20) {
+    // LLVM may die without a word; then the disk itself can tell.
+    if process::says(log, NO_ROOM) || has_no_room(room_beside(log)) {
         return Some(Error::DiskFull(log.to_owned()));
     }
     let reason = match ending {
@@ -37,9 +37,17 @@ pub(super) fn refused(ending: Ending, log: &Path, folder: &Path) -> Option<Error
     Some(Error::NotWritten { folder: folder.to_owned(), reason })
 }
 
-/// Whether an error of a package is that there was no room to precompile it.
-pub(super) fn is_no_room(error: &str) -> bool {
+/// Whether it was for want of room in `depot` that a package did not load, in a process with this log.
+pub(super) fn was_too_full(error: &str, log: &Path, depot: &Path) -> bool {
+    // From 1.9 on the Julia that precompiles may die of it without an error, and the one that waits for it says this alone.
+    let says_nothing = error.contains("ailed to precompile");
     NO_ROOM.iter().any(|words| error.contains(words))
+        || says_nothing && (process::says(log, NO_ROOM) || has_no_room(room_in(depot)))
+}
+
+/// Nothing that is written is this small.
+fn has_no_room(room: Option<u64>) -> bool {
+    room.is_some_and(|room| room < 16 << 20)
 }
 
 /// How many bytes can be written to the disk that a file is on.

@@ -9,7 +9,7 @@ use indicatif::HumanBytes;
 use tokio::sync::Semaphore;
 
 use super::cleaning::{Cleaned, Cleaning, ForStartup};
-use super::disk::is_no_room;
+use super::disk::was_too_full;
 use super::precompiling::Precompiled;
 use super::reuse::Reuse;
 use super::startup::TriedStartup;
@@ -295,8 +295,9 @@ impl<'a> Build<'a> {
                     let budget = self.budget.to_string();
                     return Err(Error::OutOfTime { budget, doing: "the packages were being loaded" });
                 }
-                if let Some(said) = loaded.failed.values().find(|error| is_no_room(error)) {
-                    let depot = self.prepared.depots.paths().first().cloned().unwrap_or_default();
+                let depot = self.prepared.depots.paths().first().cloned().unwrap_or_default();
+                let mut errors = loaded.failed.values();
+                if let Some(said) = errors.find(|error| was_too_full(error, &loaded.ran.log, &depot)) {
                     return Err(Error::DepotFull { depot, said: said.clone() });
                 }
                 let failed = loaded.failed.len();
