@@ -231,10 +231,9 @@ fn a_project_that_a_notebook_changes_stays_as_it_is() {
     );
     // And that is said.
     let note = ran["note"].as_str().unwrap();
-    for name in ["Project.toml", "other/Project.toml", "notebooks/fresh/Project.toml"] {
-        let words = format!("its changes to {} went to a copy", project.path(name).display());
-        assert!(note.contains(&words), "{words} is not in {note}");
-    }
+    let files = ["Project.toml", "other/Project.toml", "notebooks/fresh/Project.toml"];
+    let files = files.map(|name| project.path(name).display().to_string()).join(", ");
+    assert_eq!(note, format!("its changes to {files} went to copies"));
     // What no change is needs no copy.
     let quiet = project.file(
         "notebooks/n.ipynb",
@@ -301,11 +300,14 @@ fn a_project_that_is_not_the_one_that_is_built_for_is_named() {
         let manifest: String = lines.collect();
         std::fs::write(project.path(&format!("{folder}/Manifest.toml")), manifest).unwrap();
     }
+    std::fs::create_dir_all(project.path("unresolved")).unwrap();
     let project = project
+        .file("unresolved/Project.toml", &deps)
         .file("own.ipynb", &notebook(&["using Pkg; Pkg.activate(@__DIR__)"]))
         .file("same.ipynb", &notebook(&["using Pkg; Pkg.activate(\"same\")"]))
         .file("newer.ipynb", &notebook(&["using Pkg; Pkg.activate(\"newer\"); Pkg.activate(\".\")"]))
         .file("unresolved.ipynb", &notebook(&["using Pkg; Pkg.activate(\"unresolved\")"]))
+        .file("new.ipynb", &notebook(&["using Pkg; Pkg.activate(\"new\")"]))
         .file("temporary.ipynb", &notebook(&["using Pkg; Pkg.activate(mktempdir())"]));
     let (report, _) = trace(&project);
     let warnings: Vec<&str> =
@@ -322,6 +324,7 @@ fn a_project_that_is_not_the_one_that_is_built_for_is_named() {
         )
     );
     assert!(warnings[1].starts_with("unresolved.ipynb activates "), "{warnings:?}");
+    assert!(warnings[1].contains("(it has no manifest yet:"), "{warnings:?}");
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     // A trace that is kept says it again.
     let (again, _) = trace(&project);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::environment::{Environment, Package, Search, Source};
+use crate::environment::{Environment, EnvironmentError, Package, Search, Source};
 use crate::prepare::Prepared;
 use crate::workload::{Kind, Ran};
 
@@ -30,8 +30,12 @@ fn sentence(prepared: &Prepared, ran: &Ran, file: &Path, why: &str) -> String {
     )
 }
 
-/// Why sessions in another project do not have all that they load from an image of this one; `None` if they have.
+/// Why sessions in another project do not have all that they load from an image of this one; `None` if they have, and where there is
+/// no project but what the workload begins.
 fn why_not_served(prepared: &Prepared, file: &Path) -> Option<String> {
+    if !file.is_file() {
+        return None;
+    }
     let home = std::env::home_dir();
     let search = Search {
         project: Some(file.to_str()?),
@@ -44,6 +48,9 @@ fn why_not_served(prepared: &Prepared, file: &Path) -> Option<String> {
     };
     let other = match search.run().and_then(|files| Environment::load(&files)) {
         Ok(other) => other,
+        Err(EnvironmentError::NoManifest { .. }) => {
+            return Some("it has no manifest yet: `Pkg.instantiate()` makes one".to_owned());
+        }
         Err(error) => return Some(error.to_string()),
     };
     let ours = |package: &Package| prepared.environment.package(package.uuid);

@@ -44,8 +44,10 @@ impl Notes {
     /// What else is to be known about the run than how it went: the ends of a sentence.
     pub fn sentences(&self) -> impl Iterator<Item = String> {
         let exited = self.exited.iter().map(|cell| format!("`exit` in {cell} ended it"));
+        let changed: Vec<String> = self.changed.iter().map(|file| file.display().to_string()).collect();
+        let copies = if changed.len() == 1 { "a copy" } else { "copies" };
         let changed =
-            self.changed.iter().map(|file| format!("its changes to {} went to a copy", file.display()));
+            (!changed.is_empty()).then(|| format!("its changes to {} went to {copies}", changed.join(", ")));
         let unwatched =
             self.unwatched.iter().map(|what| format!("nothing kept it from changing projects ({what})"));
         exited.chain(changed).chain(unwatched)
