@@ -26,6 +26,7 @@ pub mod remote;
 pub mod report;
 pub mod startup;
 pub mod state;
+pub mod stuck;
 pub mod sysimage;
 mod toml_error;
 pub mod trace;

@@ -111,6 +111,7 @@ fn watch(prepared: &Prepared, options: BuildOptions, progress: &Progress) {
     process::watch(Watch {
         stall_limit: options.stall_limit.unwrap_or(prepared.settings.stall_limit),
         compiled: prepared.depots.paths().iter().map(|depot| depot.join("compiled")).collect(),
+        known_stuck: prepared.known_stuck(options.retry || options.force),
         say: Box::new(move |text| progress.say(&format!("  {text}"))),
     });
 }

@@ -11,6 +11,7 @@
 //! probes/         what each Julia said of itself
 //! targets/        for which CPUs each Julia can generate code
 //! startup/        links to the startup packages of entries and of builds under way
+//! stuck/          packages whose precompiling is not waited for again
 //! locks/          one file a key: who builds it
 //! tmp/            builds under way, each with a lock file that its builder holds; what came so far of a pull
 //! ```
@@ -36,6 +37,7 @@ mod project;
 mod sessions;
 mod staging;
 mod startup;
+mod stuck;
 mod targets;
 mod tidy;
 mod traces;
@@ -194,8 +196,18 @@ impl Cache {
 
     /// Makes the cache's folders, private to this user, and checks that nobody else can write to them.
     pub fn prepare(&self) -> Result<(), CacheError> {
-        let folders =
-            ["", IMAGES, traces::FOLDER, "failures", "projects", "probes", "locks", startup::FOLDER, "tmp"];
+        let folders = [
+            "",
+            IMAGES,
+            traces::FOLDER,
+            "failures",
+            "projects",
+            "probes",
+            "locks",
+            startup::FOLDER,
+            stuck::FOLDER,
+            "tmp",
+        ];
         for name in folders {
             let folder = self.folder(name);
             create_private(&folder).map_err(|source| CacheError::Write { path: folder.clone(), source })?;

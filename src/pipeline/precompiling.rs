@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::Build;
 use crate::error::Error;
 use crate::prepare::Prepared;
+use crate::process::Standstill;
 use crate::report::PhaseReport;
 use crate::workload::{self, For, Precompiling};
 
@@ -12,6 +13,7 @@ use crate::workload::{self, For, Precompiling};
 pub(super) struct Precompiled {
     phase: PhaseReport,
     peak_memory_bytes: u64,
+    stuck: Vec<Standstill>,
 }
 
 impl Build<'_> {
@@ -43,16 +45,27 @@ impl Build<'_> {
             let log = self.staging.logs().join(format!("precompile-{}.log", companion.uuid));
             runs.push((&companion.project_file, name, log));
         }
-        let (mut all, mut peak_memory_bytes) = (true, 0);
+        let (mut all, mut peak_memory_bytes, mut stuck) = (true, 0, Vec::new());
         let jobs = self.jobs();
         for (project, named, log) in runs {
-            let how = Precompiling { purpose, named, jobs, deadline };
-            let finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
+            let how = Precompiling { purpose, named, jobs, deadline, once_more: false };
+            let mut finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
+            stuck.extend(finished.standstills(|| title.to_owned()));
+            // What was stuck comes and goes (JuliaLang/julia issue 52666). The others are there by now.
+            let suspect = finished.newly_stuck().next().map(|package| package.name.clone());
+            if let Some(name) = suspect {
+                self.progress.say(&format!("  once more, after the others: {name}"));
+                let _ = std::fs::rename(&log, log.with_extension("stuck.log"));
+                let how = Precompiling { once_more: true, ..how };
+                finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
+                stuck.extend(finished.standstills(|| title.to_owned()));
+                self.prepared.give_up_on_stuck(&finished);
+            }
             peak_memory_bytes = finished.peak_memory_bytes.max(peak_memory_bytes);
             all &= finished.ending.is_success();
         }
         phase.done(if all { "" } else { "not all of them precompile" });
-        Ok(Some(Precompiled { phase: self.ended(name, started.elapsed()), peak_memory_bytes }))
+        Ok(Some(Precompiled { phase: self.ended(name, started.elapsed()), peak_memory_bytes, stuck }))
     }
 
     /// Precompiles the packages without native code for the process that writes an image, where such a process has caches of its own.
@@ -65,7 +78,8 @@ impl Build<'_> {
 
     /// Notes what was precompiled, which may have been beside workloads.
     pub(super) fn note_precompiled(&mut self, precompiled: Option<Precompiled>) {
-        if let Some(Precompiled { phase, peak_memory_bytes }) = precompiled {
+        if let Some(Precompiled { phase, peak_memory_bytes, stuck }) = precompiled {
+            self.report.stuck.extend(stuck);
             self.report.saw_phase(phase, peak_memory_bytes);
         }
     }

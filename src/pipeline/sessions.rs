@@ -88,10 +88,12 @@ impl Serving<'_> {
         let started = Instant::now();
         let phase =
             self.progress.phase(format!("ready; precompiling {step} for it, which may be interrupted"));
-        let mut outcome = self.run(step, report).await?;
+        let mut outcome = self.run(step, false, report).await?;
         // What was stuck comes and goes (JuliaLang/julia issue 52666).
         if outcome == Some(StepOutcome::Stuck) {
-            outcome = self.run(step, report).await?;
+            let log = self.log(step);
+            let _ = std::fs::rename(&log, log.with_extension("stuck.log"));
+            outcome = self.run(step, true, report).await?;
         }
         let Some(outcome) = outcome else { return Ok(false) };
         phase.done(match outcome {
@@ -121,7 +123,12 @@ impl Serving<'_> {
         Ok(true)
     }
 
-    async fn run(&self, step: SessionStep, report: &mut Report) -> Result<Option<StepOutcome>, Error> {
+    async fn run(
+        &self,
+        step: SessionStep,
+        once_more: bool,
+        report: &mut Report,
+    ) -> Result<Option<StepOutcome>, Error> {
         let image = self.entry.image().unwrap_or_default();
         let with_repl = report.sessions.get(&SessionStep::Repl) == Some(&StepOutcome::Done);
         let how = Precompiling {
@@ -129,6 +136,7 @@ impl Serving<'_> {
             named: None,
             jobs: self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs()),
             deadline: self.budget.end(),
+            once_more,
         };
         let project_file = &self.prepared.environment.project_file;
         let log = self.log(step);

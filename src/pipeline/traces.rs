@@ -15,6 +15,7 @@ use super::reuse::Reuse;
 use super::startup::TriedStartup;
 use super::untouched::Untouched;
 use super::{Build, broken, count, elsewhere, note_cut_short};
+use crate::environment::Uuid;
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
 use crate::prepare::Prepared;
@@ -290,7 +291,8 @@ impl<'a> Build<'a> {
             None => {
                 let title = format!("loading {}", count(plan.packages.len(), "package"));
                 let phase = self.progress.phase(title);
-                let loaded = workload::load(runner, plan).await?;
+                let loaded =
+                    workload::load(runner, plan, |finished| self.prepared.give_up_on_stuck(finished)).await?;
                 if loaded.cut_short {
                     let budget = self.budget.to_string();
                     return Err(Error::OutOfTime { budget, doing: "the packages were being loaded" });
@@ -316,8 +318,18 @@ impl<'a> Build<'a> {
         });
         let mut warnings: Vec<String> = warnings.collect();
         let is_needed = |uuid| plan.packages.iter().any(|package| package.uuid == uuid && package.needed);
+        let stuck: Vec<_> =
+            plan.packages.iter().filter(|package| loaded.stuck.contains(&package.name)).collect();
+        let rests_on_stuck = |uuid| {
+            let is_below = |other: Uuid| {
+                self.prepared.environment.dependents_of(other).iter().any(|package| package.uuid == uuid)
+            };
+            stuck.iter().find(|package| package.uuid != uuid && is_below(package.uuid))
+        };
         let reasons = loaded.failed.into_iter().map(|(uuid, error)| {
-            let reason = if is_needed(uuid) {
+            let reason = if let Some(stuck) = rests_on_stuck(uuid) {
+                LeftOutReason::DependsOnBroken(stuck.name.clone())
+            } else if is_needed(uuid) {
                 LeftOutReason::DoesNotLoad(error)
             } else {
                 LeftOutReason::NotForHere(error)

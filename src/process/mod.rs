@@ -42,12 +42,21 @@ pub struct Command {
     pub directory: Option<PathBuf>,
     /// A file that jlsys gives it: until that is there it may do nothing, and is not stuck.
     pub waits_for: Option<PathBuf>,
+    /// Whether it was stuck before: then it is given half of the time.
+    pub is_suspect: bool,
 }
 
 impl Command {
     /// A command without arguments.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), directory: None, waits_for: None }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            directory: None,
+            waits_for: None,
+            is_suspect: false,
+        }
     }
 
     /// Appends one argument.
@@ -104,6 +113,12 @@ impl Command {
     /// Lets it do nothing until this file is there.
     pub fn waits_for(mut self, file: impl Into<PathBuf>) -> Self {
         self.waits_for = Some(file.into());
+        self
+    }
+
+    /// Gives it half of the time in which nothing may happen, if it was stuck before.
+    pub fn suspect(mut self, was_stuck: bool) -> Self {
+        self.is_suspect = was_stuck;
         self
     }
 
@@ -208,9 +223,14 @@ impl Finished {
         matches!(self.ending, Ending::Stuck { .. }) || !self.stuck.is_empty()
     }
 
+    /// The packages whose precompiling was stuck, other than those of which that was known.
+    pub fn newly_stuck(&self) -> impl Iterator<Item = &StuckPackage> {
+        self.stuck.iter().filter(|package| !package.was_known())
+    }
+
     /// What of it came to a standstill; `whole` is what the command as such is called.
     pub fn standstills(&self, whole: impl FnOnce() -> String) -> Vec<Standstill> {
-        let mut standstills: Vec<Standstill> = self.stuck.iter().map(Standstill::from).collect();
+        let mut standstills: Vec<Standstill> = self.newly_stuck().map(Standstill::from).collect();
         if let Ending::Stuck { seconds } = self.ending {
             standstills
                 .push(Standstill { what: whole(), seconds: Duration::from_secs(seconds).as_secs_f64() });
@@ -224,12 +244,24 @@ impl Finished {
 pub struct StuckPackage {
     /// Its name.
     pub name: String,
-    /// For how long nothing happened, in seconds.
+    /// For how long nothing happened, in seconds; 0 when it was known to get stuck, and so ended at once.
     pub seconds: f64,
+}
+
+impl StuckPackage {
+    /// Whether it was ended because of what was known before.
+    pub fn was_known(&self) -> bool {
+        self.seconds <= 0.0
+    }
 }
 
 impl std::fmt::Display for StuckPackage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.was_known() {
+            return f.write_str(
+                "precompiling it was stuck before, so it is not waited for (`--retry` tries again)",
+            );
+        }
         write!(f, "precompiling it was stuck and was ended (nothing happened for {:.0} s)", self.seconds)
     }
 }
@@ -255,6 +287,8 @@ pub struct Watch {
     pub stall_limit: Duration,
     /// Folders with packages' caches, for whose pidfiles a Julia may wait.
     pub compiled: Vec<PathBuf>,
+    /// Packages whose precompiling is known to get stuck: it is ended at once.
+    pub known_stuck: Vec<String>,
     /// Takes what is to be said while a command runs.
     pub say: Box<dyn Fn(&str) + Send + Sync>,
 }
@@ -267,6 +301,13 @@ static WATCH: RwLock<Option<Watch>> = RwLock::new(None);
 /// Decides how all processes are watched that are started from now on.
 pub fn watch(watch: Watch) {
     *WATCH.write().unwrap_or_else(PoisonError::into_inner) = Some(watch);
+}
+
+/// Has the precompiling of these packages ended at once, in all processes that are started from now on.
+pub fn give_up_on(packages: impl IntoIterator<Item = String>) {
+    if let Some(watch) = WATCH.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        watch.known_stuck.extend(packages);
+    }
 }
 
 fn watched<T>(with: impl FnOnce(Option<&Watch>) -> T) -> T {
@@ -319,15 +360,16 @@ pub async fn start(
     if let Some(folder) = temporary.as_ref().filter(|_| !command.sets("TMPDIR")) {
         supervised = supervised.env("TMPDIR", folder.path());
     }
-    let (stall_limit, compiled) = watched(|watch| match watch {
-        Some(watch) => (watch.stall_limit, watch.compiled.clone()),
-        None => (STALL_LIMIT, Vec::new()),
+    let (stall_limit, compiled, known_stuck) = watched(|watch| match watch {
+        Some(watch) => (watch.stall_limit, watch.compiled.clone(), watch.known_stuck.clone()),
+        None => (STALL_LIMIT, Vec::new(), Vec::new()),
     });
     let request = supervisor::Request {
-        command: supervised,
         time_limit_seconds: time_limit.map(|limit| limit.as_secs_f64()),
-        stall_limit,
+        stall_limit: if supervised.is_suspect { stall_limit / 2 } else { stall_limit },
+        command: supervised,
         compiled,
+        known_stuck,
         log: log.to_owned(),
     };
     let request = serde_json::to_vec(&request).map_err(|error| start_error(error.into()))?;

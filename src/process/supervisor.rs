@@ -45,6 +45,8 @@ pub struct Request {
     pub stall_limit: Duration,
     /// Folders with packages' caches, for whose pidfiles it may wait.
     pub compiled: Vec<PathBuf>,
+    /// Packages whose precompiling is ended at once.
+    pub known_stuck: Vec<String>,
     /// The file that takes its output.
     pub log: PathBuf,
 }

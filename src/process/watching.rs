@@ -20,6 +20,10 @@ pub(super) struct Watching<'a> {
     log: Arc<Log>,
     watchdog: Watchdog,
     stuck: Vec<StuckPackage>,
+    /// Packages whose precompiling is ended at once: those of the request, and what was stuck since.
+    known: Vec<String>,
+    /// Which precompiled at the last look.
+    precompiling: Vec<Pid>,
     /// What was said last: the same is not said twice in a row.
     said: String,
 }
@@ -30,15 +34,27 @@ impl<'a> Watching<'a> {
         let ticks = sysconf(SysconfVar::CLK_TCK)?.unwrap_or(100);
         #[expect(clippy::cast_precision_loss, reason = "a hundred or a thousand")]
         let watchdog = Watchdog::new(request.stall_limit, ticks as f64);
-        Ok(Self { request, log: Arc::clone(log), watchdog, stuck: Vec::new(), said: String::new() })
+        let known = request.known_stuck.clone();
+        Ok(Self {
+            request,
+            log: Arc::clone(log),
+            watchdog,
+            stuck: Vec::new(),
+            known,
+            precompiling: Vec::new(),
+            said: String::new(),
+        })
     }
 
     /// Becomes ready when the family is stuck and has said what it was doing, as far as it can. Julias that precompile and are stuck
     /// are ended on the way.
     pub async fn until_stuck(&mut self) -> Ending {
-        let period = self.watchdog.period();
         let mut last = Instant::now();
         loop {
+            let mut period = self.watchdog.period();
+            if !self.known.is_empty() {
+                period = period.min(Duration::from_secs(1));
+            }
             tokio::time::sleep(period).await;
             let members = family::members(Pid::this());
             self.watchdog.look(&members, self.log.printed(), last.elapsed());
@@ -46,6 +62,7 @@ impl<'a> Watching<'a> {
             if self.request.command.waits_for.as_ref().is_some_and(|file| !file.exists()) {
                 self.watchdog.forgive();
             }
+            self.end_known(&members);
             self.tell_of_waiting(&members);
             if !self.watchdog.says_stuck() {
                 continue;
@@ -59,6 +76,25 @@ impl<'a> Watching<'a> {
             }
             self.end_alone(&precompiling, &members).await;
             self.watchdog.forgive();
+        }
+    }
+
+    /// Ends the Julias that precompile what is known to get stuck.
+    fn end_known(&mut self, members: &[Member]) {
+        if self.known.is_empty() {
+            return;
+        }
+        let precompiling = stuck_precompiling(members);
+        let before = std::mem::take(&mut self.precompiling);
+        self.precompiling = precompiling.iter().map(|(member, _)| member.pid).collect();
+        for (member, name) in precompiling {
+            // One that has just started is still being told what to do, by a pipe whose other end should find it there.
+            let is_told = before.contains(&member.pid);
+            if is_told && member.state != 'Z' && self.known.contains(&name) {
+                self.log.note(&format!("precompiling {name} was stuck before, so it is ended"));
+                end_with_descendants(&member, members);
+                self.stuck.push(StuckPackage { name, seconds: 0.0 });
+            }
         }
     }
 
@@ -113,6 +149,7 @@ impl<'a> Watching<'a> {
                 "precompiling {name} is stuck (nothing happened for {seconds:.0} s), so it is ended"
             ));
             self.stuck.push(StuckPackage { name: name.clone(), seconds });
+            self.known.push(name.clone());
         }
         ask(&precompiling.iter().map(|(member, _)| member.clone()).collect::<Vec<_>>());
         let is_there = |member: &Member| {
@@ -124,10 +161,7 @@ impl<'a> Watching<'a> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         for (member, _) in precompiling.iter().filter(|(member, _)| is_there(member)) {
-            let family = all.iter().filter(|other| descends_from(other, member.pid, all));
-            for other in family {
-                let _ = kill(other.pid, Signal::SIGKILL);
-            }
+            end_with_descendants(member, all);
         }
     }
 }
@@ -156,6 +190,13 @@ fn descends_from(member: &Member, ancestor: Pid, all: &[Member]) -> bool {
         }
     }
     false
+}
+
+/// Ends a member with all that it started.
+fn end_with_descendants(member: &Member, all: &[Member]) {
+    for other in all.iter().filter(|other| descends_from(other, member.pid, all)) {
+        let _ = kill(other.pid, Signal::SIGKILL);
+    }
 }
 
 /// Asks those who can to print what they are doing, and to exit.

@@ -1,6 +1,6 @@
 //! Loading the packages: the first workload, and the one that tells which packages the others' statements may be about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use super::{Kind, Outcome, Ran, Runner, Scope, Workload, compiling};
 use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, PackageResults, write_packages};
 use crate::plan::Plan;
-use crate::process::{self, ProcessError};
+use crate::process::{self, Finished, ProcessError};
 
 /// How often loading starts again after a package that ended the whole process. Each round leaves one package out; more
 /// than a few of that kind in one environment is a broken Julia rather than a broken package.
@@ -21,6 +21,8 @@ pub struct Loaded {
     pub ran: Ran,
     /// The packages that do not load, with the reason.
     pub failed: BTreeMap<Uuid, String>,
+    /// The names of packages whose precompiling was stuck: what depends on them does not load either.
+    pub stuck: BTreeSet<String>,
     /// Whether the build's time budget ended it: then nothing is known of the packages that it did not come to.
     pub cut_short: bool,
     /// The extensions that do not, with the reason. Their packages work without them, as Julia lets them.
@@ -30,7 +32,13 @@ pub struct Loaded {
 impl Loaded {
     /// What loading showed when it was last tried, and everything loaded.
     pub fn as_before(ran: Ran) -> Self {
-        Self { ran, failed: BTreeMap::new(), cut_short: false, failed_extensions: BTreeMap::new() }
+        Self {
+            ran,
+            failed: BTreeMap::new(),
+            stuck: BTreeSet::new(),
+            cut_short: false,
+            failed_extensions: BTreeMap::new(),
+        }
     }
 
     /// Whether everything loads.
@@ -50,8 +58,13 @@ pub enum LoadError {
     List(io::Error),
 }
 
-/// Loads every package in a fresh Julia, which precompiles those that are not yet, and traces what that compiles.
-pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError> {
+/// Loads every package in a fresh Julia, which precompiles those that are not yet, and traces what that compiles. `give_up_on` is told
+/// of a process in which precompiling was stuck for the second time.
+pub async fn load(
+    runner: &Runner<'_>,
+    plan: &Plan,
+    give_up_on: impl Fn(&Finished),
+) -> Result<Loaded, LoadError> {
     let list = runner.traces.join("load-packages");
     let results_file = runner.traces.join("load-results");
     let (trace, log) = runner.files(&Workload::Load);
@@ -78,13 +91,14 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         activated: Vec::new(),
     };
     let mut failed: BTreeMap<Identity, String> = BTreeMap::new();
+    let (mut is_suspect, mut stuck) = (false, BTreeSet::new());
     for _ in 0..ROUNDS {
         let remaining = plan.modules().filter(|(module, _)| {
             !failed.contains_key(module) && !failed.contains_key(&Identity::from(module.package))
         });
         write_packages(&list, remaining).map_err(LoadError::List)?;
         let load = Driver::LOAD.path_in(runner.drivers);
-        let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file);
+        let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file).suspect(is_suspect);
         let limit = runner.limit();
         let finished = process::run(&command, Some(limit), &log).await?;
         let results = PackageResults::read(&results_file);
@@ -100,8 +114,18 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
             ran.cut_short = true;
             let (failed, failed_extensions) = by_kind(failed);
-            return Ok(Loaded { ran, failed, failed_extensions, cut_short: true });
+            return Ok(Loaded { ran, failed, stuck, failed_extensions, cut_short: true });
         }
+        if finished.newly_stuck().next().is_some() {
+            if !is_suspect {
+                // What was stuck comes and goes (JuliaLang/julia issue 52666).
+                is_suspect = true;
+                let _ = std::fs::rename(&log, log.with_extension("stuck.log"));
+                continue;
+            }
+            give_up_on(&finished);
+        }
+        stuck.extend(finished.stuck.iter().map(|package| package.name.clone()));
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         failed.extend(results.failed.into_iter().map(|(module, error)| {
@@ -121,7 +145,7 @@ pub async fn load(runner: &Runner<'_>, plan: &Plan) -> Result<Loaded, LoadError>
         ran.outcome = Outcome::Failed;
     }
     let (failed, failed_extensions) = by_kind(failed);
-    Ok(Loaded { ran, failed, failed_extensions, cut_short: false })
+    Ok(Loaded { ran, failed, stuck, failed_extensions, cut_short: false })
 }
 
 /// Packages and extensions apart.

@@ -88,6 +88,8 @@ pub struct Precompiling<'a> {
     pub jobs: usize,
     /// When it must have ended, if there is little time.
     pub deadline: Option<Instant>,
+    /// Whether it is the second time, since something was stuck.
+    pub once_more: bool,
 }
 
 /// Precompiles the packages of a project that are not in Julia's image, and their extensions.
@@ -100,7 +102,7 @@ pub async fn precompile(
     how: Precompiling<'_>,
     log: &Path,
 ) -> Result<Finished, ProcessError> {
-    let Precompiling { purpose, named, jobs, deadline } = how;
+    let Precompiling { purpose, named, jobs, deadline, once_more } = how;
     let driver = Driver::PRECOMPILE.path_in(drivers);
     let command = julia.command(project_file);
     let command = match purpose {
@@ -117,7 +119,7 @@ pub async fn precompile(
             }
         }
     };
-    let command = command.args(named).env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
+    let command = command.args(named).suspect(once_more).env("JULIA_NUM_PRECOMPILE_TASKS", jobs.to_string());
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     process::run(&command, Some(left.map_or(PATIENCE, |left| left.min(PATIENCE))), log).await
 }
