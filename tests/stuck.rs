@@ -6,7 +6,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use support::shim::Shim;
@@ -39,18 +39,17 @@ fn a_package_that_waits_while_it_is_precompiled_is_named_and_the_rest_is_built()
         .package(package("OnTop", "using Waits").depends_on("Waits"))
         .file("precompile.jl", "using Random\nshuffle(1:3)");
     let shim = Shim::of(project, "", "cp \"$base\" \"$out\"").without_startup();
-    let started = Instant::now();
     let report = shim.build(&[], 0);
-    assert!(started.elapsed() < Duration::from_secs(180), "{report:#}");
     assert_eq!(report["tier"], "reduced", "{report:#}");
     // It is tried twice; the second time it is given half of the time.
     assert_eq!(stuck(&report), ["precompiling Waits"; 2], "{report:#}");
-    assert!(report["stuck"][0]["seconds"].as_f64().unwrap() >= 4.0, "{report:#}");
+    let lost = |place: usize| report["stuck"][place]["seconds"].as_f64().unwrap();
+    assert!((4.0..10.0).contains(&lost(0)) && (2.0..6.0).contains(&lost(1)), "{report:#}");
     let reason = |name: &str| {
         let dropped = report["packages"]["dropped"].as_array().unwrap();
         dropped.iter().find(|package| package["name"] == name).unwrap()["reason"].to_string()
     };
-    assert!(reason("Waits").contains("precompiling it was stuck and was ended"), "{}", reason("Waits"));
+    assert!(reason("Waits").contains("precompiling it was stuck"), "{}", reason("Waits"));
     assert!(reason("OnTop").contains("Waits"), "{}", reason("OnTop"));
     // What it was doing stands in the log: where Julia was, and what each process did.
     let logs = PathBuf::from(report["image"].as_str().unwrap()).with_file_name("logs");
@@ -61,9 +60,8 @@ fn a_package_that_waits_while_it_is_precompiled_is_named_and_the_rest_is_built()
     shim.expect_nothing_left();
 
     // Another image of the same packages does not wait for it.
-    let started = Instant::now();
     let other = shim.build(&["--exclude", "OnTop"], 0);
-    assert!(other["stuck"].is_null() && started.elapsed() < Duration::from_secs(90), "{other:#}");
+    assert!(other["stuck"].is_null(), "{other:#}");
     assert!(other["warnings"].to_string().contains("was stuck before, so it is not waited for"), "{other:#}");
     let again = shim.build(&["--exclude", "OnTop", "--retry"], 0);
     assert_eq!(stuck(&again), ["precompiling Waits"; 2], "{again:#}");

@@ -218,9 +218,9 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Whether it, or something in it, was stuck.
+    /// Whether it, or something in it of which that was not known, was stuck.
     pub fn was_stuck(&self) -> bool {
-        matches!(self.ending, Ending::Stuck { .. }) || !self.stuck.is_empty()
+        matches!(self.ending, Ending::Stuck { .. }) || self.newly_stuck().next().is_some()
     }
 
     /// The packages whose precompiling was stuck, other than those of which that was known.
