@@ -61,6 +61,8 @@ pub struct Prepared {
     pub last_built: Option<ProjectRecord>,
     /// What to keep with the project, so that other commands make the same plan.
     pub overrides: Overrides,
+    /// Why a session would take packages from elsewhere than the project, where it would: then no image is right for it.
+    pub hidden: Option<String>,
     /// The flags of the last build, where they count and the command has none of its own.
     pub remembered: Option<String>,
     /// Why the image is for this machine's CPUs alone, where it is to be used on others and this Julia cannot do that.
@@ -85,7 +87,9 @@ impl Prepared {
     ) -> Result<Self, Error> {
         let surroundings = Surroundings::read(directory);
         let depots = surroundings.depots(&julia.facts.bundled_depots, &julia.facts.version);
-        let files = surroundings.search(request, &depots, &julia.facts.version).run()?;
+        let search = surroundings.search(request, &depots, &julia.facts.version);
+        let files = search.run()?;
+        let hidden = search.in_front(&files.project_file);
         if files.is_last_resort && !request.falls_back {
             let series = julia.facts.version.major_minor();
             return Err(EnvironmentError::NoProjectAround { place: directory.to_owned(), series }.into());
@@ -112,7 +116,7 @@ impl Prepared {
             if request.builds {
                 overrides.found_cpu_target = None;
             } else if overrides.found_cpu_target.is_some() {
-                let known = Known { cache, julia, environment, depots, last_built };
+                let known = Known { cache, julia, environment, depots, last_built, hidden };
                 return Self::with(known, overrides, None, request.falls_back);
             }
         }
@@ -128,7 +132,7 @@ impl Prepared {
             }
             overrides.found_cpu_target = Some(if gave_way.is_some() { CpuTarget::Native } else { wished });
         }
-        let known = Known { cache, julia, environment, depots, last_built };
+        let known = Known { cache, julia, environment, depots, last_built, hidden };
         let prepared = Self::with(known, overrides, gave_way, request.falls_back)?;
         Ok(Self { remembered, ..prepared })
     }
@@ -139,7 +143,7 @@ impl Prepared {
         gave_way: Option<NoTarget>,
         for_session: bool,
     ) -> Result<Self, Error> {
-        let Known { cache, julia, environment, depots, last_built } = known;
+        let Known { cache, julia, environment, depots, last_built, hidden } = known;
         let settings = Settings::load(environment.project_dir(), &overrides)?;
         let planned = |settings: &Settings| -> Result<(Plan, KeyInputs), Error> {
             let folder = |package: &Package| depots.package_dir(package, &julia.facts.stdlib);
@@ -167,6 +171,7 @@ impl Prepared {
             last_built,
             overrides,
             remembered: None,
+            hidden,
             gave_way,
         })
     }
@@ -176,7 +181,8 @@ impl Prepared {
         let record = self.cache.project(&self.environment.project_file)?;
         let Self { cache, julia, environment, depots, .. } = self.clone();
         let overrides = record.overrides.clone();
-        let known = Known { cache, julia, environment, depots, last_built: Some(record) };
+        let hidden = self.hidden.clone();
+        let known = Known { cache, julia, environment, depots, last_built: Some(record), hidden };
         Self::with(known, overrides, None, true).ok()
     }
 
@@ -282,6 +288,7 @@ struct Known {
     environment: Environment,
     depots: Depots,
     last_built: Option<ProjectRecord>,
+    hidden: Option<String>,
 }
 
 /// The variables that decide where things are.

@@ -28,9 +28,16 @@ pub enum State {
     OtherWorld(Vec<String>),
     /// There is one, and the system does not let Julia load it.
     Unmappable(String),
+    /// Whether there is one or not, a session would load other packages.
+    Hidden(String),
 }
 
 impl State {
+    /// The same for a session that is started here and now.
+    pub fn for_session(prepared: &Prepared) -> Self {
+        prepared.hidden.clone().map_or_else(|| Self::of(prepared), Self::Hidden)
+    }
+
     /// How it stands with the image of `prepared`, without starting a process.
     pub fn of(prepared: &Prepared) -> Self {
         let cache = &prepared.cache;
@@ -108,9 +115,12 @@ impl State {
             Self::Ready(_) => "ready",
             Self::Missing | Self::Removed => "missing",
             Self::Stale(_) | Self::OtherWorld(_) => "stale",
-            Self::Failed(_) | Self::Damaged(_) | Self::OtherCpu | Self::NoTarget(_) | Self::Unmappable(_) => {
-                "failed"
-            }
+            Self::Failed(_)
+            | Self::Damaged(_)
+            | Self::OtherCpu
+            | Self::NoTarget(_)
+            | Self::Unmappable(_)
+            | Self::Hidden(_) => "failed",
         }
     }
 
@@ -164,7 +174,7 @@ impl State {
                 };
                 format!("{first}{more}; `jlsys build` builds it anew")
             }
-            Self::Unmappable(why) => why.clone(),
+            Self::Unmappable(why) | Self::Hidden(why) => why.clone(),
         }
     }
 }

@@ -154,7 +154,8 @@ fn are_read_as_julia_reads_them() {
             let end = matches!(read.hands_off, Some(HandsOff::NoSession | HandsOff::Unknown(_)));
             // Whether Julia likes a value is left to Julia, also whether it has code for such CPUs.
             let said = String::from_utf8_lossy(&output.stderr);
-            let value = said.contains("invalid argument") || said.contains("Unable to find compatible target");
+            let value =
+                said.contains("invalid argument") || said.contains("Unable to find compatible target");
             assert!(end || value, "{line:?}: {read:?}, and Julia: {output:?}");
             continue;
         };

@@ -109,3 +109,44 @@ fn flags_count_until_others_are_given() {
     assert_eq!(excluded(&["--forget-flags"]), (Vec::new(), false));
     ready(false);
 }
+
+#[test]
+fn packages_before_the_projects_in_the_load_path_keep_the_image_out() {
+    let shim = Shim::new("");
+    shim.build(&[], 0);
+    let project = &shim.project;
+    for (name, text) in
+        [("tools", "[deps]\nDates = \"ade2ca70-3891-5945-98fb-dc099432e06a\"\n"), ("site", "[preferences]\n")]
+    {
+        let folder = project.outside(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("Project.toml"), text).unwrap();
+    }
+    std::fs::create_dir(project.outside("packages")).unwrap();
+    let path = |name: &str| project.outside(name).display().to_string();
+    for (load_path, used) in [
+        ("@".to_owned(), true),
+        (":".to_owned(), true),
+        (format!(":{}", path("tools")), true),
+        (format!("@stdlib:{}:@", path("site")), true),
+        (format!("{}:@", path("no-such")), true),
+        (format!("{}:@", path("tools")), false),
+        (format!("{}:@", path("packages")), false),
+        ("@stdlib".to_owned(), false),
+    ] {
+        let set = |args: &[&str]| {
+            let mut command = project.command(args);
+            Ran(command.env("JULIA_LOAD_PATH", &load_path).output().unwrap())
+        };
+        let ran =
+            set(&["run", "--", "-e", "print(unsafe_string(Base.JLOptions().image_file))"]).expect_status(0);
+        assert_eq!(ran.stdout() != base_image().display().to_string(), used, "{load_path}: {}", ran.stderr());
+        assert_eq!(
+            ran.stderr().contains("plain Julia: JULIA_LOAD_PATH"),
+            !used,
+            "{load_path}: {}",
+            ran.stderr()
+        );
+        set(&["status"]).expect_status(i32::from(!used));
+    }
+}

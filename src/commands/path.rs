@@ -36,7 +36,7 @@ pub(super) fn execute(args: &PathArgs) -> Result<Exit, Error> {
 /// What there is for the project, or why there is nothing.
 fn find(request: &Request) -> Result<Found, String> {
     let prepared = Prepared::new(request).map_err(|error| error.to_string())?;
-    let tried = process::block_on(State::of(&prepared).tried(&prepared));
+    let tried = process::block_on(State::for_session(&prepared).tried(&prepared));
     let state = tried.map_err(|error| Error::Runtime(error).to_string())?;
     let found = match &state {
         State::Ready(entry) => {

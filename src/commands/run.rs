@@ -96,7 +96,7 @@ fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) ->
     if let Some(option) = says.other_code(&prepared.settings.julia_args) {
         return plain(project, Some(format!("{option} asks for other code than an image has")));
     }
-    let mut state = State::of(&prepared);
+    let mut state = State::for_session(&prepared);
     if state.untried().is_some() {
         state =
             process::block_on(state.tried(&prepared)).map_err(|error| NoSay::Fault(Error::Runtime(error)))?;

@@ -32,7 +32,7 @@ struct Document<'a> {
 
 pub(super) fn execute(args: &StatusArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.request())?;
-    let state = State::of(&prepared);
+    let state = State::for_session(&prepared);
     let entry = match &state {
         State::Ready(entry) => Some(entry.as_ref()),
         _ => None,

@@ -84,6 +84,11 @@ impl Search<'_> {
         })
     }
 
+    /// Why a session would take packages from elsewhere than this project, if it would.
+    pub fn in_front(&self, project_file: &Path) -> Option<String> {
+        load_path::in_front(self, project_file)
+    }
+
     /// The project file, and whether it is that of the default environment for want of another.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::find::{ProjectFiles, Search, project_in};
-use super::{Environment, EnvironmentError, paths, workspace};
+use super::{Environment, EnvironmentError, Project, paths, workspace};
 use crate::file::Sha256Digest;
 
 /// `Base.DEFAULT_LOAD_PATH`.
@@ -33,6 +33,27 @@ pub(super) fn project_files(
         files.extend(above);
     }
     Ok(files)
+}
+
+/// Why a session would take packages from elsewhere than the project, as a sentence without its end: what comes first in
+/// `JULIA_LOAD_PATH` and has packages is searched first.
+pub(super) fn in_front(search: &Search<'_>, project_file: &Path) -> Option<String> {
+    search.load_path?;
+    for entry in entries(search.load_path) {
+        let has_packages = match expand(search, &entry, project_file) {
+            Some(file) if file == project_file => return None,
+            // One that sets preferences only has none.
+            Some(file) => {
+                !Project::read(&file).is_ok_and(|project| project.deps.is_empty() && project.name.is_none())
+            }
+            None if entry.starts_with('@') => entry.starts_with("@script"),
+            None => paths::resolve(search.cwd, &paths::expand_home(Path::new(&entry), search.home)).is_dir(),
+        };
+        if has_packages {
+            return Some(format!("JULIA_LOAD_PATH has packages of {entry} before the project's"));
+        }
+    }
+    Some("JULIA_LOAD_PATH leaves the project out".to_owned())
 }
 
 /// The entries of `JULIA_LOAD_PATH`; an empty one stands for the defaults.

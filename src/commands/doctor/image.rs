@@ -5,7 +5,7 @@ use crate::prepare::Prepared;
 use crate::state::State;
 
 pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {
-    let state = State::of(prepared);
+    let state = State::for_session(prepared);
     let name = state.name();
     let mut checks = vec![match &state {
         State::Ready(entry) => {
@@ -20,7 +20,8 @@ pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {
         | State::Damaged(_)
         | State::OtherCpu
         | State::NoTarget(_)
-        | State::Unmappable(_) => Check::warn("image", format!("{name}: {}", state.reason(prepared))),
+        | State::Unmappable(_)
+        | State::Hidden(_) => Check::warn("image", format!("{name}: {}", state.reason(prepared))),
     }];
     if let Some(reason) = state.last_failure(prepared) {
         checks.push(Check::note("last build", format!("it came to nothing: {reason}")));
