@@ -1,163 +1,149 @@
-# The startup package: precompiled statements of a project's packages, in a package image of their own (Julia 1.9 and
-# later).
+# Loads the groups of the startup package, each when all the packages that it is about were loaded by the session (Julia 1.9 and
+# later). start.jl loads this module before the session's own code, and calls `start`.
 #
-# Julia keeps what is compiled for other packages' methods while it precompiles this module, as with any package. There
-# is nothing in it to call. Beside it lie `packages`, as packages.jl says, and the two files that are included.
+# Julia tells of every package that it has loaded (`run_package_callbacks` in base/loading.jl), also of those that come along as
+# dependencies, of extensions, and of what loads on a worker: after the package's `__init__` and its extensions, without the
+# lock. What is done here does not go through `require`: nothing is looked for on the paths, nothing is ever precompiled, and nobody
+# else is told. Julia judges each group as any cache of a package, by all that it depends on.
 
 module JlsysStartup
 
-# This file's own code runs once: not worth optimizing.
-if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optlevel"))
-    @eval Base.Experimental.@optlevel 0
+"A group: its identity, its cache, how many of its packages are still to come, and their names."
+mutable struct Group
+    const package::Base.PkgId
+    const cache::String
+    awaited::Int
+    const names::String
 end
+
+"The groups that wait for a package."
+const WAITING = Dict{Base.PkgId,Vector{Group}}()
+
+"The groups that are there: the names of their packages, how long each took to load, in nanoseconds, and, where that is measured, how much memory, in bytes."
+const LOADED = Tuple{String,UInt64,Int}[]
+
+"Whether memory is measured."
+const MEASURES = Ref(false)
+
+"Whether what goes wrong is to be said; and that once."
+const SAYS = Ref(false)
+
+"The project that the groups are for."
+const PROJECT = Ref("")
+
+"The source of every group."
+const SOURCE = joinpath(@__DIR__, "JlsysGroup.jl")
 
 """
-Native code that is in this package image for what Julia has inferred, but not compiled, in another: Julia itself takes code for a
-method only where it has none that is inferred (`jl_insert_backedges` in src/staticdata_utils.c, `_insert_backedges` in
-base/staticdata.jl), so it is put in place by `__init__`.
+    start(folder, says)
+
+Begin to wait, and undo what start.jl did to load this: it holds the lock, and the depot is among the paths. The file `groups` in `folder` has a line for each group: its UUID, its cache within the folder, and the UUID and the name of
+each of its packages, with tabs between; one without packages is loaded at once. What the session has loaded already, in its `startup.jl` or from its image, counts.
 """
-const TO_PUT_IN_PLACE = Core.CodeInstance[]
-
-# What it rests on was read in the sources of these versions: how code is noted, written and found again is another in each.
-const CAN_BE_PUT_IN_PLACE = v"1.10" <= VERSION < v"1.11-" || v"1.12" <= VERSION < v"1.13-"
-
-"The code that Julia would run for an instance, or build on; `nothing` when there is none, or it is not valid any more."
-function valid_code(instance)
-    isdefined(instance, :cache) || return nothing
-    code = instance.cache
-    hasproperty(code, :owner) && code.owner !== nothing && return nothing # another compiler's
-    return code.max_world == typemax(UInt) && isdefined(code, :inferred) && code.inferred !== nothing ? code : nothing
-end
-
-"Whether this code is among that of its instance, which is a list: put in twice, it would have no end."
-function is_in_place(code)
-    other = code.def.cache
-    while other !== code
-        isdefined(other, :next) || return false
-        other = other.next
-    end
-    return true
-end
-
-function __init__()
-    for code in TO_PUT_IN_PLACE
-        # By then Julia has looked whether what this code calls is still the same, as with all code of a package image, and has taken by
-        # itself what is for a method that had none.
-        code.max_world == typemax(UInt) && valid_code(code.def) !== nothing && !is_in_place(code) || continue
-        ccall(:jl_mi_cache_insert, Cvoid, (Any, Any), code.def, code)
-    end
-end
-
-# Only a process that writes a package image replays; it is told which files by its surroundings, as Julia starts it.
-const IS_PRECOMPILING = ccall(:jl_generating_output, Cint, ()) == 1 && haskey(ENV, "JLSYS_STARTUP_STATEMENTS")
-
-if IS_PRECOMPILING
-    include("packages.jl")
-    for (_, package) in packages_in(joinpath(@__DIR__, "packages"))
-        Base.require(package)
-    end
-    include("replay.jl")
-
-    # Before 1.12 what is inferred for methods of Core is not noted as new (`typeinf` in base/compiler/typeinfer.jl).
-    const LEAVES_CORE_OUT = isdefined(Core.Compiler, :track_newly_inferred)
-
-    """
-    Compiles a statement, also where Julia by itself would leave it out of a package image:
-
-    - where the method is Core's own, such as `Pair(a, b)` and most ways to make a named tuple;
-    - where the code is inferred already, in Julia's own image or a package's, but was not compiled there, such as `fill(1.0, 3)`.
-    """
-    function compile(signature)
-        instance = CAN_BE_PUT_IN_PLACE || LEAVES_CORE_OUT ? instance_of(signature) : nothing
-        code = instance === nothing ? nothing : valid_code(instance)
-        JlsysReplay.JlsysWidened.compile(signature) || return false
-        instance === nothing && return true
-        if code !== nothing
-            CAN_BE_PUT_IN_PLACE && !is_inferred_here(code) && compile_anew(code)
-        elseif LEAVES_CORE_OUT && instance.def.module === Core && isdefined(instance, :cache)
-            ccall(:jl_push_newly_inferred, Cvoid, (Any,), instance.cache)
+function start(folder::String, says::Bool)
+    unlock(Base.require_lock)
+    setdiff!(DEPOT_PATH, (joinpath(folder, "depot"),))
+    hide(Base.PkgId(@__MODULE__))
+    Base.JLOptions().use_compiled_modules == 0 && return nothing
+    SAYS[] = says
+    PROJECT[] = active_project()
+    ready = Group[]
+    for line in eachline(joinpath(folder, "groups"))
+        fields = split(line, '\t')
+        length(fields) >= 2 || continue
+        packages = [Base.PkgId(Base.UUID(fields[i]), String(fields[i+1])) for i in 3:2:length(fields)-1]
+        names = join([package.name for package in packages], ", ")
+        group = Group(Base.PkgId(Base.UUID(fields[1]), "JlsysGroup"), joinpath(folder, String(fields[2])), 0, names)
+        for package in packages
+            haskey(Base.loaded_modules, package) && continue
+            push!(get!(Vector{Group}, WAITING, package), group)
+            group.awaited += 1
         end
-        return true
+        group.awaited == 0 && push!(ready, group)
     end
-
-    "What a statement compiles, if one method alone fits, and if it is one whose code may need more than `precompile`."
-    function instance_of(signature)
-        matches = Base._methods_by_ftype(signature, 2, Base.get_world_counter())
-        matches isa Vector && length(matches) == 1 || return nothing
-        match = matches[1]
-        match.method.module === Core || CAN_BE_PUT_IN_PLACE || return nothing
-        types = Core.Compiler.get_compileable_sig(match.method, match.spec_types, match.sparams)
-        types === nothing && (types = match.spec_types)
-        return Core.Compiler.specialize_method(match.method, types, match.sparams)
-    end
-
-    # What was inferred in this process so far, and how much of Julia's list of it that is.
-    const INFERRED_HERE, LISTED = Base.IdSet{Any}(), Ref(0)
-    const NEWLY_INFERRED = isdefined(Base, :newly_inferred) ? Base.newly_inferred : # since 1.12
-        isdefined(Core.Compiler, :newly_inferred) ? Core.Compiler.newly_inferred : []
-
-    function is_inferred_here(code)
-        union!(INFERRED_HERE, view(NEWLY_INFERRED, LISTED[]+1:length(NEWLY_INFERRED)))
-        LISTED[] = length(NEWLY_INFERRED)
-        return code in INFERRED_HERE
-    end
-
-    """
-    Writes the same code once more, for the package image: what was traced had no native code in any image. It is the same that Julia
-    inferred there, so it is right as long as that is.
-    """
-    function compile_anew(code)
-        # Since 1.12 what is valid from the beginning of Julia on is not checked on loading (`jl_write_values` in src/staticdata.c), so
-        # that a copy would outlive what it rests on.
-        hasproperty(code, :edges) && !isempty(code.edges) && code.min_world <= 1 && return
-        # Code of Julia's own image is not marked as such that can be in another file, since its marks are from before that was written.
-        is_marked = hasproperty(code, :relocatability) ? code.relocatability == 1 : is_marked_relocatable(code.inferred)
-        is_marked || has_safe_roots(code.def.def) || return
-        new = copy_of(code)
-        @atomic :monotonic new.precompile = true
-        ccall(:jl_mi_cache_insert, Cvoid, (Any, Any), code.def, new)
-        ccall(:jl_push_newly_inferred, Cvoid, (Any,), new)
-        push!(TO_PUT_IN_PLACE, new)
-        return
-    end
-
-    # In 1.12 the mark is the last byte of the packed code.
-    is_marked_relocatable(inferred) = inferred isa Core.CodeInfo || codeunit(inferred, ncodeunits(inferred)) == 1
-
-    "The same code as a new one, marked as such that can be in another file."
-    function copy_of(code)
-        is_constant = isdefined(code, :rettype_const)
-        constant, flags = is_constant ? code.rettype_const : nothing, is_constant ? Int32(2) : Int32(0)
-        if !hasproperty(code, :edges)
-            return Core.CodeInstance(code.def, code.rettype, constant, code.inferred, flags, code.min_world, code.max_world,
-                code.ipo_purity_bits, code.purity_bits, code.argescapes, 0x01)
-        end
-        inferred = code.inferred
-        inferred isa String && !is_marked_relocatable(inferred) &&
-            (inferred = String(push!(collect(codeunits(inferred))[1:end-1], 0x01)))
-        return Core.CodeInstance(code.def, code.owner, code.rettype, code.exctype, constant, inferred, flags, code.min_world,
-            code.max_world, code.ipo_purity_bits, code.analysis_results, isdefined(code, :debuginfo) ? code.debuginfo : nothing,
-            code.edges)
-    end
-
-    """
-    Whether all constants that a method's code can name are where every session finds them: in Julia's own image, or under the package
-    that brought them (the notes on roots in src/method.c).
-    """
-    function has_safe_roots(method)
-        isdefined(method, :roots) || return true
-        blocks = isdefined(method, :root_blocks) ? method.root_blocks : UInt64[]
-        isempty(blocks) && return length(method.roots) == method.nroots_sysimg
-        # Pairs of a package and where its roots begin; what is before the first, or under no package, is Julia's own or unknown.
-        return blocks[2] == method.nroots_sysimg && all(!iszero, view(blocks, 1:2:length(blocks)))
-    end
-
-    # From 1.12 on what a file defines is seen only by what is called after it.
-    Base.invokelatest(JlsysReplay.replay, ENV["JLSYS_STARTUP_STATEMENTS"], ENV["JLSYS_STARTUP_REPLAYED"]; compile)
-    empty!(INFERRED_HERE)
-    precompile(__init__, ())
-    precompile(valid_code, (Core.MethodInstance,))
-    precompile(is_in_place, (Core.CodeInstance,))
+    push!(Base.package_callbacks, arrived)
+    foreach(load, ready)
+    return nothing
 end
+
+"What Julia calls when it has loaded a package."
+function arrived(package::Base.PkgId)
+    haskey(WAITING, package) || return nothing
+    ready = Group[]
+    lock(Base.require_lock)
+    try
+        for group in pop!(WAITING, package, Group[])
+            group.awaited -= 1
+            group.awaited == 0 && push!(ready, group)
+        end
+    finally
+        unlock(Base.require_lock)
+    end
+    foreach(load, ready)
+    return nothing
+end
+
+# Since 1.13 a source is more than a path.
+specification(path) = isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(path, VERSION) : path
+
+"Loads a group, if it fits what the session has loaded. Whatever goes wrong, the session goes on without."
+function load(group::Group)
+    started, memory = time_ns(), resident_memory()
+    lock(Base.require_lock)
+    try
+        any_build = UInt128(0)
+        found = Base.stale_cachefile(group.package, any_build, specification(SOURCE), group.cache)
+        if found isa Tuple
+            dependencies, object = found[1]::Vector{Any}, found[2]
+            # A dependency that the session has not loaded is not loaded for this.
+            all(dependency -> dependency isa Module, dependencies) || return nothing
+            loaded = Base._include_from_serialized(group.package, group.cache, object, dependencies)
+            loaded isa Module || throw(loaded)
+            hide(group.package)
+            push!(LOADED, (group.names, time_ns() - started, resident_memory() - memory))
+        else
+            # Another project may have others of these packages.
+            active_project() == PROJECT[] || return nothing
+            say(group, "does not fit what this session has loaded; `jlsys build` builds it again")
+        end
+    catch error
+        say(group, error)
+    finally
+        unlock(Base.require_lock)
+    end
+    return nothing
+end
+
+function resident_memory()
+    MEASURES[] && isfile("/proc/self/statm") || return 0
+    pages = parse(Int, split(read("/proc/self/statm", String))[2])
+    return pages * Int(ccall(:jl_getpagesize, Clong, ()))
+end
+
+function active_project()
+    project = Base.active_project()
+    return project === nothing ? "" : project
+end
+
+"Takes one of ours out of what the session has loaded: it is no package of the session's."
+function hide(package::Base.PkgId)
+    Base.unreference_module(package)
+    delete!(Base.pkgorigins, package)
+    return nothing
+end
+
+# What it calls would be compiled into this package image, 1 MB of it, if this were compiled with the rest.
+say(group::Group, @nospecialize(problem)) = (Base.invokelatest(tell, group.names, problem); nothing)
+
+function tell(names, problem)
+    SAYS[] || return
+    SAYS[] = false
+    text = problem isa Exception ? "does not load: " * first(split(sprint(showerror, problem), '\n')) : problem
+    println(stderr, "jlsys: plain Julia: what was built for ", names, ' ', text)
+end
+
+precompile(start, (String, Bool))
+precompile(arrived, (Base.PkgId,))
+precompile(load, (Group,))
 
 end

@@ -31,6 +31,9 @@ include("widened.jl")
 # This file's own code runs once, for a second: not worth optimizing.
 if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optlevel"))
     @eval Base.Experimental.@optlevel 0
+    # Nor is it worth being compiled into a package image, where it would stay.
+    ccall(:jl_generating_output, Cint, ()) == 1 && Base.JLOptions().incremental != 0 &&
+        @eval Base.Experimental.@compiler_options compile=min optimize=0 infer=no
 end
 
 "What a statement may not be, in words."

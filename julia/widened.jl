@@ -16,6 +16,9 @@ module JlsysWidened
 
 if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optlevel"))
     @eval Base.Experimental.@optlevel 0
+    # Nor is it worth being compiled into a package image, where it would stay.
+    ccall(:jl_generating_output, Cint, ()) == 1 && Base.JLOptions().incremental != 0 &&
+        @eval Base.Experimental.@compiler_options compile=min optimize=0 infer=no
 end
 
 "Whether an image keeps every signature that `precompile` took."

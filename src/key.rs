@@ -12,6 +12,7 @@ use crate::sysimage::{CpuTarget, HostCpu};
 use crate::workload::{Kind, Workload};
 
 mod difference;
+mod group;
 mod sources;
 mod trace;
 

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::budget::Budget;
 use crate::cache::{BuildLock, Cache, FailedBuild, Limits, Staging};
 use crate::error::Error;
@@ -257,7 +259,7 @@ async fn find(prepared: &Prepared, options: BuildOptions, budget: &Budget) -> Op
         if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
             return None;
         }
-        if report.image_pending && !options.quick {
+        if report.image_pending && !options.quick || !entry.stale_groups(&prepared.depots).groups.is_empty() {
             return None;
         }
         report.outcome = BuildOutcome::Hit;
@@ -310,6 +312,8 @@ struct Build<'a> {
     startup_problem: Option<String>,
     /// An image that is there and right while another one is built in its place.
     image_before: Option<PathBuf>,
+    /// Whether the project has a startup package because there can be no image: then only its groups are made anew.
+    is_settled: bool,
 }
 
 impl<'a> Build<'a> {
@@ -331,6 +335,11 @@ impl<'a> Build<'a> {
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
         report.warnings.extend(prepared.target_warning());
+        let before = prepared.cache.entry(&prepared.key).ok().and_then(|entry| entry.report().ok());
+        let settled = before.filter(|before| before.tier == Tier::Startup && !before.image_pending);
+        let settled = settled.filter(|_| !options.force && !options.retry);
+        let is_settled = settled.is_some();
+        settled.into_iter().flat_map(|before| before.warnings).for_each(|warning| report.warn_once(warning));
         let image_before = match State::of(prepared) {
             State::Ready(entry) if entry.header.key == prepared.key => entry.image(),
             _ => None,
@@ -346,13 +355,14 @@ impl<'a> Build<'a> {
             startup: None,
             startup_problem: None,
             image_before,
+            is_settled,
         })
     }
 
     async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
         let aims = Aims {
             startup: self.prepared.julia.differences().has_startup_package(),
-            image: linker.is_ok() && !self.options.quick,
+            image: linker.is_ok() && !self.stops_at_startup(),
         };
         let Traced { plan, statements, for_startup, precompiled_for_image, ahead } =
             match self.trace(aims).await {
@@ -372,12 +382,12 @@ impl<'a> Build<'a> {
                 Some(selection) => (selection, Some(lasting)),
                 None => (lasting, None),
             };
-            let tried = self.build_startup(&plan, &selection).await;
+            let tried = self.build_startup(&plan, &selection, &Semaphore::new(self.jobs())).await;
             self.commit_startup(&tried, self.report.clone())?;
             self.note_startup(tried, later);
         }
         let linker = match linker {
-            _ if self.options.quick => return self.stop_at_startup(),
+            _ if self.stops_at_startup() => return self.stop_at_startup(),
             Err(error) if self.startup.is_some() => {
                 let reason = error.to_string();
                 self.report.warnings.push(reason.clone());
@@ -390,6 +400,11 @@ impl<'a> Build<'a> {
             self.note_precompiled(precompiled);
         }
         self.climb(&plan, &statements, &linker, ahead).await
+    }
+
+    /// Whether no image is to be built.
+    fn stops_at_startup(&self) -> bool {
+        self.options.quick || self.is_settled
     }
 
     /// How many workloads to run at once.
@@ -407,7 +422,9 @@ impl<'a> Build<'a> {
 
     /// Why there is nothing to build for, if none of the packages loads.
     fn nothing_loads(&self, plan: &Plan) -> Option<String> {
-        let of = |plan: &Plan| self.without_companions(plan).packages.len();
+        let companions = &self.prepared.environment.companions;
+        let is_own = |uuid| companions.iter().all(|companion| companion.uuid != uuid);
+        let of = |plan: &Plan| plan.packages.iter().filter(|package| is_own(package.uuid)).count();
         (of(plan) == 0 && of(&self.prepared.plan) > 0).then(|| "none of the packages loads".to_owned())
     }
 

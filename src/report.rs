@@ -80,6 +80,9 @@ pub struct Report {
     pub packages: Packages,
     /// What became of the statements.
     pub statements: StatementCounts,
+    /// The groups of the startup package, on the tier of that name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupReport>,
     /// What each workload did.
     pub workloads: Vec<WorkloadReport>,
     /// What took how long, in order.
@@ -192,6 +195,34 @@ pub struct StatementCounts {
     pub by_package: BTreeMap<String, u64>,
 }
 
+/// A group of a startup package: statements that a session gets when it has loaded all of these packages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupReport {
+    /// The identity of its package.
+    pub uuid: crate::environment::Uuid,
+    /// The names of the packages that it waits for.
+    pub packages: Vec<String>,
+    /// How many statements it was given.
+    pub statements: u64,
+    /// Of those, compiled.
+    pub compiled: u64,
+    /// Of those, refused by Julia when replayed.
+    pub rejected: u64,
+    /// How long Julia needed to infer them, in seconds: less than a session without the group needs for them, which generates code, too.
+    pub inferring_seconds: f64,
+    /// The size of its cache and package image.
+    pub bytes: u64,
+    /// How long a session needs to load it.
+    pub loading_seconds: f64,
+    /// How much memory a session needs for it; 0 where that is not known.
+    pub memory_bytes: u64,
+    /// Whether it is that of an earlier build.
+    pub reused: bool,
+    /// Why it is not used, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
+}
+
 /// What a workload did.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WorkloadReport {
@@ -278,6 +309,7 @@ impl Report {
             project,
             packages: Packages::default(),
             statements: StatementCounts::default(),
+            groups: Vec::new(),
             workloads: Vec::new(),
             phases: Vec::new(),
             stuck: Vec::new(),
@@ -332,6 +364,7 @@ impl Report {
         let folder = self.project.parent().map(|folder| format!("{}/", folder.display())).unwrap_or_default();
         self.image = None;
         self.startup = None;
+        self.groups.clear();
         // The project's folder and file: enough to know it by.
         self.project = last(&self.project, 2);
         self.julia.command = last(&self.julia.command, 1);
@@ -345,6 +378,13 @@ impl Report {
             if folder.len() > 1 {
                 *text = text.replace(&folder, "");
             }
+        }
+    }
+
+    /// Notes something that the user should know, if that was not done already.
+    pub fn warn_once(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
         }
     }
 

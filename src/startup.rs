@@ -1,22 +1,27 @@
 //! The startup package: precompiled statements without an image, on Julia 1.9 and later.
 //!
-//! A package that depends on the project's packages, and that replays the statements while Julia precompiles it: what is
-//! compiled for other packages' methods stays in its package image. It is built in seconds; `jlsys run` loads it before the
-//! session's own code.
+//! It is in groups [`groups`], each a package that depends on some of the project's packages, and that replays statements while Julia precompiles
+//! it: what is compiled for other packages' methods stays in its package image. They are built in seconds. `jlsys run`
+//! has one small package loaded before the session's own code, which loads each group when the session has loaded all packages that
+//! it is about.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::environment::Uuid;
+use crate::file::Sha256Digest;
 use crate::julia::{Driver, Identity, JuliaInstall, write_packages};
 use crate::plan::Plan;
-use crate::process::{self, Finished, ProcessError};
+use crate::process::{self, Command, Finished, ProcessError};
 use crate::sysimage::{NoTarget, Replay, code_generation, memory_for, said, stalled};
 use crate::trace::ReplayResults;
 
-/// The package's name, which is its module's.
-const NAME: &str = "JlsysStartup";
+pub mod groups;
+mod trial;
+
+pub use groups::{Group, Loading};
+pub use trial::{Tried, TriedGroup, loads, try_groups};
 
 /// The file that a session loads; what goes wrong there is said in one line.
 pub const LOADER: &str = "start.jl";
@@ -27,8 +32,18 @@ pub const QUIET_LOADER: &str = "start-quietly.jl";
 /// Julia changes the time of this file whenever it loads it (`touch` in base/loading.jl).
 pub const TOUCHED_ENDING: &str = "ji";
 
-/// How long a session may take to load it; seconds are normal.
-const LOADING_LIMIT: Duration = Duration::from_secs(300);
+/// The file that lists the groups; `julia/JlsysStartup.jl` says how.
+const GROUPS: &str = "groups";
+
+/// The file that says where the package is that is loaded first; `julia/start.jl` says how.
+const FIRST: &str = "loader";
+
+/// The depot of the package images, in a startup package's folder.
+const DEPOT: &str = "depot";
+
+/// The sources of every startup package, and what they include. Caches know them by path, so they lie in the cache, and not in an entry.
+pub const SOURCES: &[Driver] =
+    &[Driver::STARTUP_FIRST, Driver::STARTUP_GROUP, Driver::PACKAGES, Driver::REPLAY, Driver::WIDENED];
 
 /// What a startup package is built from.
 pub struct StartupInputs<'a> {
@@ -38,27 +53,25 @@ pub struct StartupInputs<'a> {
     pub project_file: &'a Path,
     /// The folder with jlsys's drivers.
     pub drivers: &'a Path,
-    /// What to build. The packages that can be named are loaded; others only when those load them.
+    /// The folder with [`SOURCES`].
+    pub sources: &'a Path,
+    /// What to build.
     pub plan: &'a Plan,
-    /// The package's identity.
-    pub uuid: Uuid,
-    /// The statements to compile, one a line.
-    pub statements: &'a Path,
-    /// How many these are.
-    pub number: u64,
-    /// The package's folder, by the path that it will have when it is used: caches know their sources by path.
+    /// The startup package's folder.
     pub folder: &'a Path,
     /// A folder for files that are of no use afterwards.
     pub work: &'a Path,
-    /// What Julia prints.
-    pub log: &'a Path,
-    /// How long it may take.
+    /// The folder for what Julia prints.
+    pub logs: &'a Path,
+    /// How many statements all groups have. Several groups are built at once, which takes memory.
+    pub number: u64,
+    /// How long one process may take.
     pub time_limit: Duration,
     /// How long one statement may take to compile.
     pub statement_limit: Duration,
 }
 
-/// There is no startup package.
+/// A part of a startup package does not work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartupError {
@@ -89,68 +102,125 @@ pub enum StartupError {
         /// Julia's output.
         log: PathBuf,
     },
+    /// Julia ended before every group was tried.
+    #[error("Julia {} when started with the startup package{}; its output is in {}", .finished.ending, said(.log), .log.display())]
+    DoesNotRun {
+        /// How it went.
+        finished: Finished,
+        /// Julia's output.
+        log: PathBuf,
+    },
 }
 
-/// Writes the startup package into its folder, and lets Julia precompile it into the depot there.
-pub async fn build(inputs: &StartupInputs<'_>) -> Result<(Finished, Replay), StartupError> {
-    write_files(inputs)?;
-    let replayed = inputs.work.join("startup-replayed");
-    let command = inputs
+/// A precompiled package.
+#[derive(Debug, Clone)]
+pub struct Precompiled {
+    /// Its cache, within the startup package's folder.
+    pub cache: PathBuf,
+    /// The peak memory of the process.
+    pub peak_memory_bytes: u64,
+}
+
+/// Compiles a group into a package of this UUID. `number` tells it from others of this build.
+pub async fn build_group(
+    inputs: &StartupInputs<'_>,
+    group: &Group,
+    uuid: Uuid,
+    number: usize,
+) -> Result<(Precompiled, Replay, f64), StartupError> {
+    let file = |what: &str| inputs.work.join(format!("group-{number}-{what}"));
+    let (packages, statements, replayed) = (file("packages"), file("statements.jl"), file("replayed"));
+    let result = file("cache");
+    write_packages(
+        &packages,
+        group.packages.iter().map(|(uuid, name)| (Identity::from(*uuid), name.as_str())),
+    )?;
+    std::fs::write(&statements, group.statements.join("\n") + "\n")?;
+    let log = inputs.logs.join(format!("startup-{number}.log"));
+    let command = precompile(inputs, Driver::STARTUP_GROUP, uuid, &result)
+        .env("JLSYS_GROUP_PACKAGES", &packages)
+        .env("JLSYS_GROUP_STATEMENTS", &statements)
+        .env("JLSYS_GROUP_REPLAYED", &replayed)
+        .envs(code_generation(inputs.julia, memory_for(inputs.number)));
+    let precompiled = tokio::select! {
+        precompiled = run(inputs, &command, &result, &log) => precompiled?,
+        line = stalled(&replayed, inputs.statement_limit) => {
+            return Err(StartupError::Stalled { line, limit: inputs.statement_limit, log });
+        }
+    };
+    let replay = ReplayResults::parse(&std::fs::read_to_string(&replayed)?).unwrap_or_default();
+    let rejected = replay.refused + replay.threw;
+    Ok((precompiled, Replay { compiled: replay.compiled, rejected }, replay.seconds))
+}
+
+/// Compiles the package that a session loads first. It is the same for every project.
+pub async fn build_first(inputs: &StartupInputs<'_>) -> Result<Precompiled, StartupError> {
+    let uuid = first_uuid();
+    let result = inputs.work.join("startup-first");
+    let command = precompile(inputs, Driver::STARTUP_FIRST, uuid, &result);
+    let precompiled = run(inputs, &command, &result, &inputs.logs.join("startup.log")).await?;
+    let source = Driver::STARTUP_FIRST.path_in(inputs.sources);
+    let lines = format!("{uuid}\n{}", source.display());
+    std::fs::write(inputs.folder.join(FIRST), lines)?;
+    Ok(precompiled)
+}
+
+/// Makes the startup package's folder, with what `julia -L` loads.
+pub fn write_loaders(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder.join(DEPOT))?;
+    for loader in [LOADER, QUIET_LOADER] {
+        std::fs::write(folder.join(loader), Driver::STARTUP_LOADER.text)?;
+    }
+    std::fs::write(Driver::STARTUP_WHY.path_in(folder), Driver::STARTUP_WHY.text)
+}
+
+/// Says which groups there are: the UUID, the cache within the folder, and the packages of each.
+pub fn write_groups<'g>(
+    folder: &Path,
+    groups: impl IntoIterator<Item = (Uuid, &'g Path, &'g Group)>,
+) -> io::Result<()> {
+    let mut text = String::new();
+    for (uuid, cache, group) in groups {
+        text.push_str(&format!("{uuid}\t{}", cache.display()));
+        for (package, name) in &group.packages {
+            text.push_str(&format!("\t{package}\t{name}"));
+        }
+        text.push('\n');
+    }
+    std::fs::write(folder.join(GROUPS), text)
+}
+
+/// The identity of the package that a session loads first.
+fn first_uuid() -> Uuid {
+    Uuid::from_u128(Sha256Digest::of(Driver::STARTUP_FIRST.text).to_u128())
+}
+
+fn precompile(inputs: &StartupInputs<'_>, source: Driver, uuid: Uuid, result: &Path) -> Command {
+    inputs
         .julia
         .command(inputs.project_file)
         .arg(Driver::STARTUP.path_in(inputs.drivers))
-        .args([inputs.folder, inputs.statements, &replayed])
+        .arg(source.path_in(inputs.sources))
+        .arg(uuid.to_string())
+        .args([&inputs.folder.join(DEPOT), result])
         .env("JULIA_CPU_TARGET", inputs.plan.cpu_target.argument(&inputs.julia.facts.arch))
-        .envs(code_generation(inputs.julia, memory_for(inputs.number)));
-    let finished = tokio::select! {
-        finished = process::run(&command, Some(inputs.time_limit), inputs.log) => finished?,
-        line = stalled(&replayed, inputs.statement_limit) => {
-            return Err(StartupError::Stalled { line, limit: inputs.statement_limit, log: inputs.log.to_owned() });
-        }
-    };
-    let replay = std::fs::read_to_string(&replayed).unwrap_or_default();
-    match ReplayResults::parse(&replay) {
-        Ok(replay) if finished.ending.is_success() && replay.finished => {
-            let rejected = replay.refused + replay.threw;
-            Ok((finished, Replay { compiled: replay.compiled, rejected }))
-        }
-        _ => Err(match NoTarget::in_log(inputs.log, &inputs.plan.cpu_target) {
+}
+
+async fn run(
+    inputs: &StartupInputs<'_>,
+    command: &Command,
+    result: &Path,
+    log: &Path,
+) -> Result<Precompiled, StartupError> {
+    let finished = process::run(command, Some(inputs.time_limit), log).await?;
+    match std::fs::read_to_string(result) {
+        Ok(cache) if finished.ending.is_success() => Ok(Precompiled {
+            cache: Path::new(DEPOT).join(cache),
+            peak_memory_bytes: finished.peak_memory_bytes,
+        }),
+        _ => Err(match NoTarget::in_log(log, &inputs.plan.cpu_target) {
             Some(no_target) => no_target.into(),
-            None => StartupError::Failed { finished, log: inputs.log.to_owned() },
+            None => StartupError::Failed { finished, log: log.to_owned() },
         }),
     }
-}
-
-/// Whether a session of the project loads the startup package in `folder`.
-pub async fn loads(julia: &JuliaInstall, project_file: &Path, folder: &Path) -> bool {
-    let Ok(scratch) = tempfile::tempdir() else { return false };
-    let ask = format!("exit(any(package -> package.name == \"{NAME}\", keys(Base.loaded_modules)) ? 0 : 1)");
-    let command = julia.command(project_file).arg("-L").arg(folder.join(LOADER)).args(["-e", &ask]);
-    let finished = process::run(&command, Some(LOADING_LIMIT), &scratch.path().join("log")).await;
-    finished.is_ok_and(|finished| finished.ending.is_success())
-}
-
-/// What `julia/start.jl` finds: the two loaders, who the package is, a folder of packages with it, and an empty depot.
-fn write_files(inputs: &StartupInputs<'_>) -> io::Result<()> {
-    let package = inputs.folder.join("env").join(NAME);
-    let source = package.join("src");
-    std::fs::create_dir_all(&source)?;
-    std::fs::create_dir_all(inputs.folder.join("depot"))?;
-    for loader in [LOADER, QUIET_LOADER] {
-        std::fs::write(inputs.folder.join(loader), Driver::STARTUP_LOADER.text)?;
-    }
-    write_packages(&inputs.folder.join("identity"), [(Identity::from(inputs.uuid), NAME)])?;
-    for driver in [Driver::STARTUP_MODULE, Driver::PACKAGES, Driver::REPLAY, Driver::WIDENED] {
-        std::fs::write(driver.path_in(&source), driver.text)?;
-    }
-    let needed = || inputs.plan.packages.iter().filter(|package| package.needed);
-    let identities = needed().map(|package| (Identity::from(package.uuid), package.name.as_str()));
-    write_packages(&source.join("packages"), identities)?;
-    let deps = needed().map(|package| (package.name.clone(), package.uuid.to_string().into()));
-    let project = toml::Table::from_iter([
-        ("name".to_owned(), NAME.into()),
-        ("uuid".to_owned(), inputs.uuid.to_string().into()),
-        ("deps".to_owned(), toml::Value::Table(deps.collect())),
-    ]);
-    std::fs::write(package.join("Project.toml"), project.to_string())
 }

@@ -43,7 +43,7 @@ impl State {
         let cache = &prepared.cache;
         match prepared.entry(&prepared.key) {
             Err(Unusable::Missing) => {}
-            entry => return Self::of_entry(entry),
+            entry => return Self::of_entry(entry, prepared),
         }
         let built = prepared.last_built.as_ref();
         let before = built.filter(|record| record.key != prepared.key);
@@ -52,7 +52,7 @@ impl State {
         if let Some(entry) = before.and_then(|record| cache.entry(&record.key).ok())
             && entry.key_inputs().is_ok_and(|inputs| inputs.differs_in_notebooks_alone(&prepared.inputs))
         {
-            return Self::of_entry(prepared.entry(&entry.header.key));
+            return Self::of_entry(prepared.entry(&entry.header.key), prepared);
         }
         if let Served::No(refusal) = prepared.target_is_served() {
             return Self::NoTarget(refusal);
@@ -76,10 +76,18 @@ impl State {
         }
     }
 
-    fn of_entry(entry: Result<Entry, Unusable>) -> Self {
+    fn of_entry(entry: Result<Entry, Unusable>, prepared: &Prepared) -> Self {
         match entry {
             Ok(entry) if entry.runs_on(&HostCpu::detect()) == Some(false) => Self::OtherCpu,
-            Ok(entry) => Self::Ready(Box::new(entry)),
+            Ok(entry) => {
+                let stale = entry.stale_groups(&prepared.depots);
+                // Julia would load nothing of it.
+                if stale.is_all() {
+                    Self::Stale(stale.changes().collect())
+                } else {
+                    Self::Ready(Box::new(entry))
+                }
+            }
             Err(Unusable::OtherWorld(differences)) => Self::OtherWorld(differences),
             Err(Unusable::Unmappable(why)) => Self::Unmappable(why),
             // The format is part of the key, so nobody's version of jlsys would have put it there.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::contents::{self, Contents};
+use super::startup::StartupFiles;
 use super::trust::Trust;
 use super::{FORMAT, REPORT, read_json, startup, usage, write_atomically};
 use crate::file::{Sha256Digest, Stamp};
@@ -57,15 +58,6 @@ pub struct ImageFile {
     pub stamp: Stamp,
     /// Its content.
     pub sha256: Sha256Digest,
-}
-
-/// A startup package as it was when it was committed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StartupFiles {
-    /// The name of the link by which its package image knows its sources.
-    pub link: String,
-    /// Its files, named within the entry.
-    pub files: Vec<ImageFile>,
 }
 
 /// A cached image that may be used.
@@ -156,11 +148,17 @@ impl Entry {
         }
         if let Some(startup) = &self.header.startup {
             startup.files.iter().try_for_each(|file| self.check_file(file))?;
-            if !startup::leads_to(&self.folder, &startup.link) {
-                return damaged(format!(
-                    "the link to the startup package of {} is gone or leads elsewhere",
-                    self.folder.display()
-                ));
+            for (path, stamp) in startup.sources() {
+                match Stamp::of(path) {
+                    Err(error) => return damaged(format!("{} cannot be read: {error}", path.display())),
+                    Ok(now) if !now.same_content(stamp) => {
+                        return damaged(format!("{} is not the file that was built with", path.display()));
+                    }
+                    Ok(_) => {}
+                }
+                if let Err(doubt) = self.trust.check(path) {
+                    return damaged(doubt.to_string());
+                }
             }
         }
         Ok(())
@@ -247,7 +245,7 @@ impl Entry {
         }
         if has_news && self.is_own() {
             // A cache that cannot be written to costs every start the reading, and no more.
-            let _ = world.rewrite(&self.folder);
+            let _ = world.write(&self.folder);
         }
         Ok(())
     }
@@ -265,6 +263,7 @@ impl Entry {
         tried_on: Option<HostCpu>,
         known: &BTreeMap<PathBuf, Sha256Digest>,
         world: &World,
+        sources: &Path,
     ) -> io::Result<()> {
         std::fs::write(folder.join(KEY_INPUTS), serde_json::to_vec_pretty(inputs)?)?;
         std::fs::write(folder.join(REPORT), serde_json::to_vec_pretty(report)?)?;
@@ -281,7 +280,7 @@ impl Entry {
             }),
             None => None,
         };
-        let startup = startup::files(folder, &contents)?;
+        let startup = startup::files(folder, sources, &contents)?;
         let header = EntryHeader {
             format: FORMAT,
             key: inputs.key(),
@@ -304,13 +303,5 @@ impl Entry {
 impl World {
     fn write(&self, entry: &Path) -> io::Result<()> {
         write_atomically(&entry.join(WORLD), &serde_json::to_vec(self)?)
-    }
-
-    /// The same for an entry that is there, which its owner may have let others read.
-    fn rewrite(&self, entry: &Path) -> io::Result<()> {
-        let path = entry.join(WORLD);
-        let permissions = path.metadata()?.permissions();
-        self.write(entry)?;
-        std::fs::set_permissions(path, permissions)
     }
 }

@@ -10,7 +10,7 @@
 //! logs/PROJECT/   what a project's own scripts and notebooks printed that failed
 //! probes/         what each Julia said of itself
 //! targets/        for which CPUs each Julia can generate code
-//! startup/        links to the startup packages of entries and of builds under way
+//! startup/        the sources of startup packages, by which their caches know them
 //! stuck/          packages whose precompiling is not waited for again
 //! locks/          one file a key: who builds it
 //! tmp/            builds under way, each with a lock file that its builder holds; what came so far of a pull
@@ -51,13 +51,15 @@ use std::path::{Path, PathBuf};
 
 pub use condition::Condition;
 pub use download::Download;
-pub use entry::{Entry, EntryHeader, ImageFile, StartupFiles, Unusable};
+pub use entry::{Entry, EntryHeader, ImageFile, Unusable};
 pub use gc::{Collection, Limits, Over};
 pub use listing::{Damaged, ListedEntry, Listing, Lookup, LookupError};
 pub use lock::BuildLock;
 pub use project::{FailedBuild, ProjectRecord};
 pub use sessions::SessionSteps;
 pub use staging::Staging;
+pub(crate) use startup::copy_file;
+pub use startup::{RestsOn, StaleGroups, StartupFiles, StartupGroup, keep_rests_on};
 pub use traces::{KeptTrace, TraceUsage};
 pub use verdict::Verdict;
 
@@ -238,7 +240,6 @@ impl Cache {
     /// Removes what is of no use to anybody any more.
     fn sweep(&self) {
         staging::sweep(&self.folder("tmp"));
-        startup::sweep(self);
         self.bound_traces(traces::OLDEST, traces::LARGEST);
         self.bound_logs(traces::OLDEST);
     }

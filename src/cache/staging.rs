@@ -62,15 +62,9 @@ impl Staging {
         self.entry().join(IMAGE_NAME)
     }
 
-    /// Where the startup package is to be. Julia is told of it by another path: [`link_startup`](Self::link_startup).
+    /// Where the startup package is to be.
     pub fn startup(&self) -> PathBuf {
         self.entry().join(startup::FOLDER)
-    }
-
-    /// Makes a path for the startup package that stays the same when the entry is committed.
-    pub fn link_startup(&self, cache: &Cache) -> Result<PathBuf, CacheError> {
-        let folder = self.startup();
-        startup::link(cache, &folder).map_err(|source| CacheError::Write { path: folder, source })
     }
 
     /// Makes room for another startup package than the one that is there.
@@ -152,10 +146,18 @@ impl Staging {
                 startup::make_private(&self.startup())?;
                 report.startup = Some(target.join(startup::FOLDER));
             }
-            Entry::write(&self.entry(), inputs, report, tried_on.clone(), &self.known, &self.world)?;
+            let sources = startup::sources_in(cache);
+            Entry::write(
+                &self.entry(),
+                inputs,
+                report,
+                tried_on.clone(),
+                &self.known,
+                &self.world,
+                &sources,
+            )?;
             // An entry that is there goes into the build's folder, to be removed with it.
-            put_in_place(&self.entry(), &target)?;
-            startup::lead_to(cache, &target)
+            put_in_place(&self.entry(), &target)
         };
         commit().map_err(|source| CacheError::Write { path: target.clone(), source })?;
         Entry::open(target.clone(), Trust::OWN).map_err(|_| CacheError::Write {

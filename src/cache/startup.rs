@@ -1,85 +1,230 @@
-//! A startup package's way from its build into an entry.
+//! A startup package as part of an entry.
 //!
-//! Julia's caches know their sources by path, and an entry moves when it is committed. So the package is built by way of a
-//! link in `startup/`, which leads to the build's folder first, and to the entry's afterwards.
+//! Julia's caches know their sources by path, and an entry moves when it is committed. So the sources, which are the same for every
+//! project, lie in the cache's own `startup/`, under the digest of what they say.
 
 use std::fs::{File, FileTimes};
 use std::io;
-use std::os::unix::fs::symlink;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use super::contents::Contents;
-use super::entry::{ImageFile, StartupFiles};
+use super::entry::{Entry, ImageFile};
 use super::staging::set_mode;
-use super::{Cache, create_private};
+use super::{Cache, CacheError, create_private, read_json, write_atomically};
+use crate::environment::{Depots, Uuid};
 use crate::file::Stamp;
+use crate::julia::Driver;
+use crate::startup::SOURCES;
 
-/// The folder of a startup package in its entry, and of the links in the cache.
+/// The folder of a startup package in its entry, and of the sources in the cache.
 pub(super) const FOLDER: &str = "startup";
 
-/// The file in a startup package's folder that names its link.
-const LINK_NAME: &str = "link";
+/// What the groups of a startup package rest on, in its folder.
+const RESTS_ON: &str = "rests-on.json";
 
-/// Makes the folder of a startup package, and a link to it, whose path is returned.
-pub(super) fn link(cache: &Cache, folder: &Path) -> io::Result<PathBuf> {
-    create_private(folder)?;
-    let link = tempfile::Builder::new()
-        .prefix("")
-        .rand_bytes(12)
-        .make_in(cache.folder(FOLDER), |path| symlink(folder, path))?;
-    // What is left of a build that comes to nothing leads nowhere, and is swept.
-    let path = link.into_temp_path().keep().map_err(|error| error.error)?;
-    let name = path.file_name().unwrap_or_default();
-    std::fs::write(folder.join(LINK_NAME), name.as_encoded_bytes())?;
-    Ok(path)
+/// The time of change of every source. Caches compare it, so that it must be the same whenever they are written.
+const SOURCES_CHANGED: Duration = Duration::from_secs(1_700_000_000);
+
+/// A startup package as it was when it was committed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct StartupFiles {
+    /// Its files, named within the entry.
+    pub files: Vec<ImageFile>,
+    /// The sources that its caches know.
+    #[serde(default)]
+    sources: Vec<KnownFile>,
+    /// The native code of the packages that it rests on: Julia judges by their caches whether a group fits. (It changes the time of the caches
+    /// themselves whenever it loads them.)
+    #[serde(default)]
+    rests_on: Vec<KnownFile>,
+    /// The groups.
+    #[serde(default)]
+    groups: Vec<StartupGroup>,
 }
 
-/// Makes the link of the startup package in a committed entry, if it has one, lead there.
-pub(super) fn lead_to(cache: &Cache, entry: &Path) -> io::Result<()> {
-    let folder = entry.join(FOLDER);
-    let name = match std::fs::read_to_string(folder.join(LINK_NAME)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        name => name?,
-    };
-    let links = cache.folder(FOLDER);
-    let new = tempfile::Builder::new().prefix(".new-").make_in(&links, |path| symlink(&folder, path))?;
-    new.into_temp_path().persist(links.join(name)).map_err(|error| error.error)
+/// A file outside of the entry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KnownFile {
+    path: PathBuf,
+    stamp: Stamp,
 }
 
-/// Whether the link of this name leads to the startup package of the entry in `folder`.
-pub(super) fn leads_to(folder: &Path, name: &str) -> bool {
-    let is_plain = Path::new(name).components().eq([Component::Normal(name.as_ref())]);
-    let Some(root) = folder.parent().and_then(Path::parent).filter(|_| is_plain) else { return false };
-    let real = |path: PathBuf| path.canonicalize().ok();
-    let (link, startup) = (real(root.join(FOLDER).join(name)), real(folder.join(FOLDER)));
-    link.is_some() && link == startup
+/// A group of a startup package.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StartupGroup {
+    /// The identity of its package.
+    pub uuid: Uuid,
+    /// The names of the packages that it waits for.
+    pub packages: Vec<String>,
+    /// Its cache, within the startup package's folder.
+    pub cache: PathBuf,
+    /// Where what it rests on is in the list.
+    rests_on: Vec<usize>,
 }
 
-/// Removes links that lead nowhere any more.
-pub(super) fn sweep(cache: &Cache) {
-    for link in std::fs::read_dir(cache.folder(FOLDER)).into_iter().flatten().flatten() {
-        let path = link.path();
-        if path.is_symlink() && !path.exists() {
-            let _ = std::fs::remove_file(path);
-        }
+/// What a group rests on, as the build found it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RestsOn {
+    /// The identity of its package.
+    pub uuid: Uuid,
+    /// The names of the packages that it waits for.
+    pub packages: Vec<String>,
+    /// Its cache, within the startup package's folder.
+    pub cache: PathBuf,
+    /// The caches of the packages that are loaded with these.
+    pub caches: Vec<PathBuf>,
+}
+
+impl Cache {
+    /// The folder with the sources of startup packages; makes it.
+    pub fn startup_sources(&self) -> Result<PathBuf, CacheError> {
+        let folder = sources_in(self);
+        let write = || -> io::Result<()> {
+            create_private(&folder)?;
+            let is_there = |source: &Driver| {
+                let path = source.path_in(&folder);
+                let changed = path.metadata().and_then(|metadata| metadata.modified());
+                changed.is_ok_and(|time| time == SystemTime::UNIX_EPOCH + SOURCES_CHANGED)
+                    && std::fs::read(path).is_ok_and(|text| text == source.text.as_bytes())
+            };
+            for source in SOURCES.iter().filter(|source| !is_there(source)) {
+                let path = source.path_in(&folder);
+                write_atomically(&path, source.text.as_bytes())?;
+                let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + SOURCES_CHANGED);
+                File::options().append(true).open(&path)?.set_times(times)?;
+            }
+            Ok(())
+        };
+        write().map_err(|source| CacheError::Write { path: folder.clone(), source })?;
+        Ok(folder)
     }
 }
 
-/// The files of the startup package in the entry that is being written in `folder`, if it has one.
-pub(super) fn files(folder: &Path, contents: &Contents) -> io::Result<Option<StartupFiles>> {
-    let link = match std::fs::read_to_string(folder.join(FOLDER).join(LINK_NAME)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        link => link?,
-    };
+/// The folder with the sources of startup packages in a cache.
+pub(super) fn sources_in(cache: &Cache) -> PathBuf {
+    cache.folder(FOLDER).join(format!("{:.32}", Driver::digest_of(SOURCES)))
+}
+
+/// Keeps with a startup package what its groups rest on.
+pub fn keep_rests_on(folder: &Path, rests_on: &[RestsOn]) -> io::Result<()> {
+    std::fs::write(folder.join(RESTS_ON), serde_json::to_vec(rests_on)?)
+}
+
+/// The startup package in the entry that is being written in `folder`, if it has one.
+pub(super) fn files(folder: &Path, sources: &Path, contents: &Contents) -> io::Result<Option<StartupFiles>> {
+    if !folder.join(FOLDER).exists() {
+        return Ok(None);
+    }
     let own = contents.0.iter().filter(|(name, _)| name.starts_with(FOLDER));
     let files = own.map(|(name, record)| {
         let stamp = Stamp::of(&folder.join(name))?;
         let name = name.to_str().ok_or_else(|| io::Error::other("a file's name is no text"))?;
         Ok(ImageFile { name: name.to_owned(), stamp, sha256: record.sha256 })
     });
-    Ok(Some(StartupFiles { link, files: files.collect::<io::Result<_>>()? }))
+    let sources = SOURCES.iter().map(|source| KnownFile::of(source.path_in(sources)));
+    let mut startup = StartupFiles {
+        files: files.collect::<io::Result<_>>()?,
+        sources: sources.collect::<io::Result<_>>()?,
+        ..StartupFiles::default()
+    };
+    let groups: Vec<RestsOn> = read_json(&folder.join(FOLDER).join(RESTS_ON))?;
+    for RestsOn { uuid, packages, cache, caches } in groups {
+        let mut rests_on = Vec::new();
+        for cache in caches {
+            let path = cache.with_extension(std::env::consts::DLL_EXTENSION);
+            let known = startup.rests_on.iter().position(|known| known.path == path);
+            rests_on.push(match known {
+                Some(known) => known,
+                None => {
+                    startup.rests_on.push(KnownFile::of(path)?);
+                    startup.rests_on.len() - 1
+                }
+            });
+        }
+        startup.groups.push(StartupGroup { uuid, packages, cache, rests_on });
+    }
+    Ok(Some(startup))
+}
+
+impl KnownFile {
+    fn of(path: PathBuf) -> io::Result<Self> {
+        let stamp = Stamp::of(&path)?;
+        Ok(Self { path, stamp })
+    }
+
+    fn is_as_it_was(&self) -> bool {
+        Stamp::of(&self.path).is_ok_and(|stamp| stamp.same_content(&self.stamp))
+    }
+
+    /// The package whose cache this is: `compiled/v1.10/NAME/SLUG.so`.
+    fn package(&self) -> String {
+        let name = self.path.parent().and_then(Path::file_name).unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+}
+
+impl StartupFiles {
+    /// The sources outside of the entry that must be as they were.
+    pub(super) fn sources(&self) -> impl Iterator<Item = (&Path, &Stamp)> {
+        self.sources.iter().map(|source| (source.path.as_path(), &source.stamp))
+    }
+
+    /// Which groups Julia would not load, as a package that they rest on was precompiled again since, or its cache is not in these depots;
+    /// and which packages those are.
+    fn stale(&self, depots: &Depots) -> StaleGroups {
+        let is_there = |known: &KnownFile| known.is_as_it_was() && depots.have(&known.path);
+        let changed: Vec<bool> = self.rests_on.iter().map(|known| !is_there(known)).collect();
+        let is_stale =
+            |group: &&StartupGroup| group.rests_on.iter().any(|at| changed.get(*at) != Some(&false));
+        let changed_files = self.rests_on.iter().zip(&changed).filter(|(_, changed)| **changed);
+        StaleGroups {
+            groups: self.groups.iter().filter(is_stale).map(|group| group.uuid).collect(),
+            of: self.groups.len(),
+            packages: changed_files.map(|(known, _)| known.package()).collect(),
+        }
+    }
+}
+
+/// The groups of a startup package that Julia would not load.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StaleGroups {
+    /// The identities of their packages.
+    pub groups: Vec<Uuid>,
+    /// How many groups there are in all.
+    pub of: usize,
+    /// The names of the packages that are the reason.
+    pub packages: Vec<String>,
+}
+
+impl StaleGroups {
+    /// Whether nothing of the startup package can be used.
+    pub fn is_all(&self) -> bool {
+        self.of > 0 && self.groups.len() == self.of
+    }
+
+    /// What changed, one sentence's beginning each.
+    pub fn changes(&self) -> impl Iterator<Item = String> {
+        self.packages.iter().map(|package| format!("what Julia precompiled for {package} changed"))
+    }
+}
+
+impl Entry {
+    /// Which groups of the entry's startup package Julia would not load any more, where it looks for caches in these depots.
+    pub fn stale_groups(&self, depots: &Depots) -> StaleGroups {
+        self.header.startup.as_ref().map(|startup| startup.stale(depots)).unwrap_or_default()
+    }
+
+    /// A group of the entry's startup package that can be taken over, if it has it: its cache, within the startup package's folder.
+    pub fn fresh_group(&self, uuid: Uuid, depots: &Depots) -> Option<PathBuf> {
+        let startup = self.header.startup.as_ref()?;
+        let group = startup.groups.iter().find(|group| group.uuid == uuid)?;
+        let is_fresh = !startup.stale(depots).groups.contains(&uuid);
+        is_fresh.then(|| group.cache.clone())
+    }
 }
 
 /// Takes everybody else's rights to the files in a folder, which Julia and its linker gave by the umask.
@@ -91,7 +236,7 @@ pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies a folder with the files' times of change, by which Julia knows sources again.
+/// Copies a folder with the files' times of change.
 pub(super) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     for file in WalkDir::new(from) {
         let file = file?;
@@ -99,10 +244,15 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         if file.file_type().is_dir() {
             create_private(&target)?;
         } else {
-            std::fs::copy(file.path(), &target)?;
-            let modified = file.metadata()?.modified()?;
-            File::options().append(true).open(&target)?.set_times(FileTimes::new().set_modified(modified))?;
+            copy_file(file.path(), &target)?;
         }
     }
     Ok(())
+}
+
+/// Copies a file with its time of change.
+pub(crate) fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::copy(from, to)?;
+    let modified = from.metadata()?.modified()?;
+    File::options().append(true).open(to)?.set_times(FileTimes::new().set_modified(modified))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::RunArgs;
 use crate::error::{Error, Exit};
-use crate::julia::{HandsOff, JuliaArguments, JuliaInstall, Wish, discover};
+use crate::julia::{HandsOff, JuliaArguments, JuliaInstall, Processes, Wish, discover};
 use crate::output::tell;
 use crate::prepare::{Prepared, Request, find_julia, locate_cache, project_file};
 use crate::process::{self, Command};
@@ -108,7 +108,19 @@ fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) ->
         }
         _ => (None, None),
     };
-    let reason = (image.is_none() && startup.is_none()).then(|| state.reason(&prepared));
+    let mut reason = (image.is_none() && startup.is_none()).then(|| state.reason(&prepared));
+    // Julia loads the file that loads it on each process.
+    let is_in_the_way = match says.processes {
+        None => false,
+        Some(Processes::Here) => !prepared.julia.differences().loads_files_beside_processes(),
+        Some(Processes::Elsewhere) => true,
+    };
+    let startup = if startup.is_some() && is_in_the_way {
+        reason = Some("beside -p or --machine-file this Julia loads no startup package".to_owned());
+        None
+    } else {
+        startup
+    };
     Ok(Start { julia: julia.command, image, startup, project, reason })
 }
 

@@ -23,6 +23,9 @@ struct Document<'a> {
     startup: Option<PathBuf>,
     tier: Option<Tier>,
     changed: &'a [String],
+    /// Packages for which the startup package has to be built again, though it serves for others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed_in_part: Vec<String>,
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_failure: Option<&'a str>,
@@ -46,6 +49,7 @@ pub(super) fn execute(args: &StatusArgs) -> Result<Exit, Error> {
             startup: entry.and_then(Entry::startup),
             tier: entry.map(|entry| entry.header.tier),
             changed: state.changed(),
+            changed_in_part: entry.map(|entry| changes_in_part(&prepared, entry)).unwrap_or_default(),
             reason: state.reason(&prepared),
             last_failure: state.last_failure(&prepared),
             inputs: args.explain.then_some(&prepared.inputs),
@@ -71,6 +75,15 @@ fn text(prepared: &Prepared, state: &State, explain: bool) -> String {
     if let Some(reason) = state.last_failure(prepared) {
         let _ = writeln!(text, "the last build came to nothing: {reason}");
     }
+    if let State::Ready(entry) = state {
+        let changes = changes_in_part(prepared, entry);
+        if !changes.is_empty() {
+            text.push_str("in part, since it was built; `jlsys build` builds what is missing again:\n");
+        }
+        for change in changes {
+            let _ = writeln!(text, "  {change}");
+        }
+    }
     if state.changed().len() > 1 || explain && !state.changed().is_empty() {
         text.push_str("changed:\n");
         for change in state.changed() {
@@ -81,6 +94,11 @@ fn text(prepared: &Prepared, state: &State, explain: bool) -> String {
         explain_key(prepared, &mut text);
     }
     text
+}
+
+/// What changed that some groups of a startup package rest on, while others can be used.
+fn changes_in_part(prepared: &Prepared, entry: &Entry) -> Vec<String> {
+    entry.stale_groups(&prepared.depots).changes().collect()
 }
 
 /// Shows everything that the key is made of.

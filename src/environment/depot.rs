@@ -79,6 +79,18 @@ impl Depots {
         &self.0
     }
 
+    /// Whether a file is in one of them.
+    pub fn have(&self, file: &Path) -> bool {
+        let is_in = |file: &Path, depot: &Path| file.starts_with(depot);
+        if self.0.iter().any(|depot| is_in(file, depot)) {
+            return true;
+        }
+        // A depot may be named in another way than when the file was found there.
+        file.canonicalize().is_ok_and(|file| {
+            self.0.iter().any(|depot| depot.canonicalize().is_ok_and(|depot| is_in(&file, &depot)))
+        })
+    }
+
     /// The folder of a package, if it is installed (`explicit_manifest_entry_path` in `base/loading.jl`).
     ///
     /// `stdlib_dir` is `Sys.STDLIB`. For a package by path this may be a lone file, as it may for Julia.

@@ -18,8 +18,19 @@ pub struct JuliaArguments {
     pub cpu_target: Option<String>,
     /// Why jlsys has no say in how Julia starts.
     pub hands_off: Option<HandsOff>,
+    /// Where further processes are started, if they are.
+    pub processes: Option<Processes>,
     /// The last value of each option that makes Julia generate other code for packages.
     code: Vec<(&'static str, String)>,
+}
+
+/// Where further processes are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Processes {
+    /// On this machine: `-p`.
+    Here,
+    /// On others, too: `--machine-file`.
+    Elsewhere,
 }
 
 /// Why jlsys has no say in how Julia starts.
@@ -56,11 +67,13 @@ enum Meaning {
     NoSession,
     /// What Julia generates for the code of packages differs, unless the value is the one named.
     Code(&'static str),
+    /// Further processes are started.
+    Workers(Processes),
     /// What is behind it belongs to the module's `main`.
     Module,
 }
 
-use Meaning::{Code, CpuTarget, HandsOff as Hands, Module, NoSession, Other, Project};
+use Meaning::{Code, CpuTarget, HandsOff as Hands, Module, NoSession, Other, Project, Workers};
 use Value::{None as Bare, Optional, Required};
 
 /// The long options: name, value, meaning, and the minor version of Julia 1 that has it first. None was ever taken away.
@@ -83,10 +96,10 @@ const LONG: &[(&str, Value, Meaning, u32)] = &[
     ("compiled-modules", Required, Other, 5),
     ("pkgimages", Required, Other, 9),
     ("cpu-target", Required, CpuTarget, 5),
-    ("procs", Required, Other, 5),
+    ("procs", Required, Workers(Processes::Here), 5),
     ("threads", Required, Other, 5),
     ("gcthreads", Required, Other, 10),
-    ("machine-file", Required, Other, 5),
+    ("machine-file", Required, Workers(Processes::Elsewhere), 5),
     ("project", Optional, Project, 5),
     ("color", Required, Other, 5),
     ("history-file", Required, Other, 5),
@@ -287,6 +300,7 @@ impl<'a> Reader<'a> {
                 // Without a value, those that can have none mean the user's own code.
                 self.found.code.push((name, text.unwrap_or_else(|| "user".to_owned())));
             }
+            Workers(place) => self.found.processes = self.found.processes.max(Some(place)),
             Module => return false,
         }
         true
@@ -412,6 +426,15 @@ mod tests {
             assert_eq!(read(10, args).hands_off, Some(HandsOff::NoSession), "{args:?}");
         }
         assert_eq!(read(10, &["--new", "x"]).hands_off, Some(HandsOff::Unknown("--new".to_owned())));
+    }
+
+    #[test]
+    fn further_processes_are_seen() {
+        for args in [&["-p", "2"][..], &["-qp2"], &["--procs=2"], &["--procs", "2"]] {
+            assert_eq!(read(10, args).processes, Some(Processes::Here), "{args:?}");
+        }
+        assert_eq!(read(10, &["--machine-file=x", "-p2"]).processes, Some(Processes::Elsewhere));
+        assert_eq!(read(10, &["script.jl", "-p", "2"]).processes, None);
     }
 
     #[test]

@@ -112,6 +112,12 @@ impl Differences {
         self.has_package_images()
     }
 
+    /// Whether a file that is loaded first (`-L`) can stand beside `-p`: since 1.12 Julia ends there
+    /// (<https://github.com/JuliaLang/julia/issues/59933>).
+    pub fn loads_files_beside_processes(self) -> bool {
+        !self.since(12)
+    }
+
     /// Arguments for the process that writes an image. It must have one thread: 1.11 hangs otherwise
     /// (<https://github.com/JuliaLang/PackageCompiler.jl/issues/990>).
     pub fn object_arguments(self) -> Vec<&'static str> {

@@ -55,12 +55,18 @@ drivers! {
     REPLAY = "replay.jl";
     /// Has Pkg write what a workload changes into a copy of the project.
     SHADOW = "shadow.jl";
-    /// Precompiles the startup package.
+    /// Precompiles a package of the startup package.
     STARTUP = "startup.jl";
-    /// Loads the startup package before a session's own code.
+    /// What a session loads first; it loads the groups.
+    STARTUP_FIRST = "JlsysStartup.jl";
+    /// The source of every group.
+    STARTUP_GROUP = "JlsysGroup.jl";
+    /// Loads that before a session's own code.
     STARTUP_LOADER = "start.jl";
-    /// The startup package's module.
-    STARTUP_MODULE = "JlsysStartup.jl";
+    /// Tries the groups.
+    STARTUP_TRIAL = "groups.jl";
+    /// Says why a session cannot use the startup package.
+    STARTUP_WHY = "why.jl";
     /// Runs a package's tests in the sandbox of `Pkg.test`.
     TEST = "test.jl";
     /// Checks that an image holds what it should.

@@ -10,7 +10,7 @@ mod probe;
 mod results;
 pub mod version;
 
-pub use arguments::{HandsOff, JuliaArguments};
+pub use arguments::{HandsOff, JuliaArguments, Processes};
 pub use differences::{Differences, Standing};
 pub use discover::{DiscoverError, Wish, discover, whence};
 pub use drivers::Driver;

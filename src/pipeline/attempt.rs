@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::process::{Ending, Finished};
 use crate::sysimage::{
     LinkError, Linker, Look, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage,
-    StartsWith, VerifyError, verify,
+    VerifyError, verify,
 };
 use crate::trace::{self, Modules, Owner};
 use crate::world::{FilesRead, Places, Sources, World};
@@ -190,7 +190,7 @@ impl<'a> Build<'a> {
             project_file,
             &self.drivers,
             plan,
-            StartsWith::Image(&image),
+            &image,
             folder,
             &self.attempt_log("verify", number),
         )

@@ -1,26 +1,35 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
-use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use futures_util::future::{join, join_all};
+use indicatif::HumanBytes;
+use tokio::sync::Semaphore;
 
 use super::cleaning::Selection;
 use super::{Build, count};
-use crate::environment::Uuid;
+use crate::cache::{Entry, RestsOn, copy_file, keep_rests_on};
+use crate::environment::{Depots, Uuid};
 use crate::error::Error;
-use crate::plan::{LeftOutReason, Plan};
+use crate::plan::Plan;
 use crate::prepare::Prepared;
-use crate::report::{BuildOutcome, PhaseReport, Report, Tier};
-use crate::startup::{self, LOADER, StartupInputs};
-use crate::sysimage::{Replay, StartsWith, verify};
+use crate::report::{BuildOutcome, GroupReport, PhaseReport, Report, Tier};
+use crate::startup::{self, Group, Loading, Precompiled, StartupError, StartupInputs, TriedGroup};
+use crate::sysimage::Replay;
 
-/// How long Julia may take to precompile the startup package. A minute is normal for a hundred packages.
+/// How long Julia may take to precompile one package of the startup package. A minute is normal for a large one.
 const PRECOMPILING_LIMIT: Duration = Duration::from_secs(1800);
+
+/// The largest group that every session loads when it starts, in bytes.
+const LARGEST_AT_START: u64 = 1 << 20;
 
 /// A startup package that works.
 pub(super) struct MadeStartup {
     plan: Plan,
-    statements: u64,
-    replay: Replay,
+    groups: Vec<GroupReport>,
     /// What it is to hold when no image follows.
     lasting: Option<Selection>,
 }
@@ -33,10 +42,21 @@ pub(super) struct TriedStartup {
     peak_memory_bytes: u64,
 }
 
+/// A group, and what became of it so far.
+struct Candidate {
+    group: Group,
+    cache: PathBuf,
+    report: GroupReport,
+}
+
 impl Build<'_> {
-    /// Builds the startup package and tries it.
-    pub(super) async fn build_startup(&self, plan: &Plan, selection: &Selection) -> TriedStartup {
-        let plan = self.without_companions(plan);
+    /// Builds the startup package and tries it. Each of its processes takes a turn.
+    pub(super) async fn build_startup(
+        &self,
+        plan: &Plan,
+        selection: &Selection,
+        turns: &Semaphore,
+    ) -> TriedStartup {
         let number = selection.number;
         let title = format!(
             "compiling {} into a startup package for {}",
@@ -46,10 +66,10 @@ impl Build<'_> {
         let phase = self.progress.phase(title);
         let started = Instant::now();
         let mut peak_memory_bytes = 0;
-        let made = match self.try_startup(&plan, selection, &mut peak_memory_bytes).await {
-            Ok(replay) => {
-                phase.done(&format!("{} compiled, {} refused", replay.compiled, replay.rejected));
-                Ok(MadeStartup { plan, statements: number, replay, lasting: None })
+        let made = match self.try_startup(plan, selection, turns, &mut peak_memory_bytes).await {
+            Ok(groups) => {
+                phase.done(&describe(&groups));
+                Ok(MadeStartup { plan: plan.clone(), groups, lasting: None })
             }
             Err(problem) => {
                 drop(phase);
@@ -66,7 +86,10 @@ impl Build<'_> {
         let TriedStartup { made, phase, peak_memory_bytes } = tried;
         self.report.saw_phase(phase, peak_memory_bytes);
         match made {
-            Ok(made) => self.startup = Some(MadeStartup { lasting, ..made }),
+            Ok(made) => {
+                made.warnings().for_each(|warning| self.report.warn_once(warning));
+                self.startup = Some(MadeStartup { lasting, ..made });
+            }
             Err(problem) => {
                 self.report.warnings.push(problem.clone());
                 self.startup_problem = Some(problem);
@@ -88,11 +111,12 @@ impl Build<'_> {
         }
         let mut report = made.describe(so_far);
         report.saw_phase(tried.phase.clone(), tried.peak_memory_bytes);
-        report.image_pending = true;
+        made.warnings().for_each(|warning| report.warn_once(warning));
+        report.image_pending = !self.is_settled;
         let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
         let entry = self.staging.commit_copy(cache, inputs, &mut report, None)?;
         cache.keep_project(&environment.project_file, *key, overrides)?;
-        if !self.options.quick {
+        if !self.stops_at_startup() {
             let folder = entry.folder().display();
             self.progress.say(&format!("`jlsys run` uses {folder} until the image is there"));
         }
@@ -103,45 +127,149 @@ impl Build<'_> {
         &self,
         plan: &Plan,
         selection: &Selection,
+        turns: &Semaphore,
         peak_memory_bytes: &mut u64,
-    ) -> Result<Replay, String> {
+    ) -> Result<Vec<GroupReport>, String> {
         let said = |error: &dyn std::error::Error| error.to_string();
         if let Some(reason) = self.nothing_loads(plan) {
             return Err(reason);
         }
-        let prepared = self.prepared;
-        let folder = self.staging.link_startup(&prepared.cache).map_err(|error| said(&error))?;
-        let work = self.staging.work();
-        let logs = self.staging.logs();
+        let Prepared { cache, environment, inputs: key, julia, settings, .. } = self.prepared;
+        let file = File::open(&selection.path).map_err(|error| said(&error))?;
+        let loading = Loading::of(plan, environment, julia);
+        let groups =
+            startup::groups::divide(BufReader::new(file).lines(), &loading).map_err(|error| said(&error))?;
+        if groups.is_empty() {
+            return Err("there are no statements, so that a startup package would save nothing".to_owned());
+        }
+        let sources = cache.startup_sources().map_err(|error| said(&error))?;
+        let (folder, work, logs) = (self.staging.startup(), self.staging.work(), self.staging.logs());
         let inputs = StartupInputs {
-            julia: &prepared.julia,
-            project_file: &prepared.environment.project_file,
+            julia,
+            project_file: &environment.project_file,
             drivers: &self.drivers,
+            sources: &sources,
             plan,
-            uuid: prepared.key.into(),
-            statements: &selection.path,
-            number: selection.number,
             folder: &folder,
             work: &work,
-            log: &logs.join("startup.log"),
+            logs: &logs,
+            number: selection.number,
             time_limit: self.budget.left().map_or(PRECOMPILING_LIMIT, |left| left.min(PRECOMPILING_LIMIT)),
-            statement_limit: prepared.settings.workloads.time_limit,
+            statement_limit: settings.workloads.time_limit,
         };
-        let (finished, replay) = startup::build(&inputs).await.map_err(|error| said(&error))?;
-        *peak_memory_bytes = finished.peak_memory_bytes;
-        let (loader, log) = (folder.join(LOADER), logs.join("verify-startup.log"));
-        let with = StartsWith::Startup(&loader);
-        verify(inputs.julia, inputs.project_file, inputs.drivers, plan, with, &work, &log)
-            .await
-            .map_err(|error| format!("the startup package is not used: {error}"))?;
-        Ok(replay)
+        startup::write_loaders(&folder).map_err(|error| said(&error))?;
+        let earlier = self.earlier_entries();
+        let building = groups.into_iter().enumerate().map(|(number, group)| {
+            let uuid = key.group_uuid(&group, environment);
+            self.make_group(&inputs, group, uuid, number, &earlier, turns)
+        });
+        let first = async {
+            let _turn = turns.acquire().await;
+            startup::build_first(&inputs).await
+        };
+        let (first, built) = join(first, join_all(building)).await;
+        *peak_memory_bytes = first.map_err(|error| said(&error))?.peak_memory_bytes;
+        let mut candidates = Vec::new();
+        let mut left_out = Vec::new();
+        for (candidate, outcome) in built {
+            match outcome {
+                Ok(peak) => {
+                    *peak_memory_bytes = peak.max(*peak_memory_bytes);
+                    candidates.push(candidate);
+                }
+                Err(error) => {
+                    left_out.push(GroupReport { left_out: Some(error.to_string()), ..candidate.report })
+                }
+            }
+        }
+        if candidates.is_empty() {
+            let problem = left_out.pop().and_then(|report| report.left_out);
+            return Err(problem.unwrap_or_default());
+        }
+        let list = |candidates: &[Candidate]| {
+            let groups = candidates.iter().map(|it| (it.report.uuid, it.cache.as_path(), &it.group));
+            startup::write_groups(&folder, groups).map_err(|error| said(&error))
+        };
+        list(&candidates)?;
+        let tried = {
+            let _turn = turns.acquire().await;
+            startup::try_groups(&inputs).await.map_err(|error| said(&error))?
+        };
+        let mut rests_on = Vec::new();
+        let mut kept = Vec::new();
+        for (mut candidate, tried) in candidates.into_iter().zip(tried.groups) {
+            candidate.report.take_trial(&tried);
+            if candidate.report.left_out.is_some() {
+                remove_cache(&folder, &candidate.cache);
+                left_out.push(candidate.report);
+                continue;
+            }
+            let (uuid, packages) = (candidate.report.uuid, candidate.report.packages.clone());
+            rests_on.push(RestsOn { uuid, packages, cache: candidate.cache.clone(), caches: tried.rests_on });
+            kept.push(candidate);
+        }
+        if kept.is_empty() {
+            let mut reasons = left_out.into_iter().filter_map(|report| report.left_out);
+            return Err(format!(
+                "the startup package is not used: {}",
+                reasons.next_back().unwrap_or_default()
+            ));
+        }
+        list(&kept)?;
+        keep_rests_on(&folder, &rests_on).map_err(|error| said(&error))?;
+        Ok(kept.into_iter().map(|candidate| candidate.report).chain(left_out).collect())
     }
 
-    /// The plan without what is not the project's own: a session that is no notebook has no use for IJulia.
-    pub(super) fn without_companions(&self, plan: &Plan) -> Plan {
-        let companions = self.prepared.environment.companions.iter().map(|companion| companion.uuid);
-        let reason = || LeftOutReason::LeftBehind("it is for notebooks".to_owned());
-        plan.without(&companions.map(|uuid| (uuid, reason())).collect::<BTreeMap<Uuid, _>>())
+    /// Builds a group, or takes it from an earlier entry; with the peak memory of what was run for it.
+    async fn make_group(
+        &self,
+        inputs: &StartupInputs<'_>,
+        group: Group,
+        uuid: Uuid,
+        number: usize,
+        earlier: &[Entry],
+        turns: &Semaphore,
+    ) -> (Candidate, Result<u64, StartupError>) {
+        let mut report = GroupReport {
+            uuid,
+            packages: group.packages.values().cloned().collect(),
+            statements: group.statements.len() as u64,
+            compiled: 0,
+            rejected: 0,
+            inferring_seconds: 0.0,
+            bytes: 0,
+            loading_seconds: 0.0,
+            memory_bytes: 0,
+            reused: false,
+            left_out: None,
+        };
+        let depots = &self.prepared.depots;
+        let before = earlier.iter().find_map(|entry| take_over(entry, uuid, depots, inputs.folder));
+        if let Some((cache, before)) = before {
+            report = GroupReport { reused: true, ..before };
+            return (Candidate { group, cache, report }, Ok(0));
+        }
+        let _turn = turns.acquire().await;
+        let built = startup::build_group(inputs, &group, uuid, number).await;
+        let (cache, outcome) = match built {
+            Ok((Precompiled { cache, peak_memory_bytes }, Replay { compiled, rejected }, seconds)) => {
+                (report.compiled, report.rejected, report.inferring_seconds) = (compiled, rejected, seconds);
+                report.bytes = files_of(&inputs.folder.join(&cache)).map(|file| size_of(&file)).sum();
+                (cache, Ok(peak_memory_bytes))
+            }
+            Err(error) => (PathBuf::new(), Err(error)),
+        };
+        (Candidate { group, cache, report }, outcome)
+    }
+
+    /// The entries that groups can be taken from: what there is for this key, and what the project used last.
+    fn earlier_entries(&self) -> Vec<Entry> {
+        if self.options.force {
+            return Vec::new();
+        }
+        let Prepared { cache, key, last_built, .. } = self.prepared;
+        let last = last_built.as_ref().map(|record| record.key).filter(|last| last != key);
+        std::iter::once(*key).chain(last).filter_map(|key| cache.entry(&key).ok()).collect()
     }
 
     /// Ends a build that was to stop at the startup package.
@@ -172,7 +300,7 @@ impl Build<'_> {
         {
             let plan = made.plan.clone();
             self.staging.set_startup_aside()?;
-            let tried = self.build_startup(&plan, &lasting).await;
+            let tried = self.build_startup(&plan, &lasting, &Semaphore::new(self.jobs())).await;
             if tried.made.is_err() {
                 self.staging.take_startup_back()?;
             }
@@ -192,14 +320,95 @@ impl Build<'_> {
     }
 }
 
+/// Copies a group out of an entry, if it is there and Julia would load it: its cache, and what was reported of it.
+fn take_over(entry: &Entry, uuid: Uuid, depots: &Depots, folder: &Path) -> Option<(PathBuf, GroupReport)> {
+    let cache = entry.fresh_group(uuid, depots)?;
+    let report = entry.report().ok()?.groups.into_iter().find(|group| group.uuid == uuid)?;
+    let (from, to) = (entry.startup()?.join(&cache), folder.join(&cache));
+    std::fs::create_dir_all(to.parent()?).ok()?;
+    for (from, to) in files_of(&from).zip(files_of(&to)) {
+        copy_file(&from, &to).ok()?;
+    }
+    Some((cache, report))
+}
+
+/// A cache, and the package image that goes with it.
+fn files_of(cache: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    [cache.to_owned(), cache.with_extension(std::env::consts::DLL_EXTENSION)].into_iter()
+}
+
+fn size_of(file: &Path) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
+}
+
+fn remove_cache(folder: &Path, cache: &Path) {
+    for file in files_of(&folder.join(cache)) {
+        let _ = std::fs::remove_file(file);
+    }
+}
+
+/// What came of the groups in a few words.
+fn describe(groups: &[GroupReport]) -> String {
+    let used = || groups.iter().filter(|group| group.left_out.is_none());
+    let sum = |number: fn(&GroupReport) -> u64| used().map(number).sum::<u64>();
+    let reused = used().filter(|group| group.reused).count();
+    let reused = if reused == 0 { String::new() } else { format!(" ({reused} reused)") };
+    let number = count(used().count(), "group");
+    format!(
+        "{} compiled, {} refused, {number}{reused}",
+        sum(|group| group.compiled),
+        sum(|group| group.rejected)
+    )
+}
+
+impl GroupReport {
+    /// Notes what came of trying it, and whether it is worth having: one that takes longer to load than its statements took to infer costs
+    /// a session more than it saves, even if that needs them all; and one that waits for nothing costs those that use nothing of it, too.
+    fn take_trial(&mut self, tried: &TriedGroup) {
+        (self.loading_seconds, self.memory_bytes) = (tried.seconds, tried.memory_bytes);
+        if let Some(problem) = &tried.problem {
+            self.left_out = Some(problem.clone());
+        } else if self.compiled == 0 {
+            self.left_out = Some("Julia refused every statement".to_owned());
+        } else if self.packages.is_empty() && self.bytes > LARGEST_AT_START {
+            self.left_out = Some(format!(
+                "all are about what is in Julia's own image, so that every session would load {}, whatever it uses",
+                HumanBytes(self.bytes)
+            ));
+        } else if tried.seconds > self.inferring_seconds {
+            self.left_out = Some(format!(
+                "it takes {:.0} ms to load, and its {} no more than {:.0} ms to compile",
+                tried.seconds * 1e3,
+                count(self.compiled, "statement"),
+                self.inferring_seconds * 1e3
+            ));
+        }
+    }
+}
+
 impl MadeStartup {
     /// A build's report, at the tier of the startup package.
     fn describe(&self, mut report: Report) -> Report {
         report.tier = Tier::Startup;
         report.set_plan(&self.plan);
-        report.statements.compiled = self.replay.compiled;
-        report.statements.rejected = self.replay.rejected;
-        report.statements.left_out = report.statements.kept - self.statements;
+        let used = || self.groups.iter().filter(|group| group.left_out.is_none());
+        report.statements.compiled = used().map(|group| group.compiled).sum();
+        report.statements.rejected = used().map(|group| group.rejected).sum();
+        report.statements.left_out =
+            report.statements.kept - report.statements.compiled - report.statements.rejected;
+        report.groups = self.groups.clone();
         report
+    }
+
+    /// Which groups do not work, one sentence each.
+    fn warnings(&self) -> impl Iterator<Item = String> {
+        let left_out = self.groups.iter().filter_map(|group| Some((group, group.left_out.as_ref()?)));
+        left_out.map(|(group, reason)| {
+            let packages = match group.packages.as_slice() {
+                [] => String::new(),
+                packages => format!(" for {}", packages.join(" and ")),
+            };
+            format!("{}{packages} left out: {reason}", count(group.statements, "statement"))
+        })
     }
 }

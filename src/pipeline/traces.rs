@@ -118,7 +118,7 @@ impl<'a> Build<'a> {
         let mut left = Vec::new();
         if startup_first {
             others.sort_by_key(is_suite);
-            if this.options.quick {
+            if this.stops_at_startup() {
                 left = others.split_off(others.partition_point(|workload| !is_suite(workload)));
             }
         }
@@ -167,7 +167,7 @@ impl<'a> Build<'a> {
         if let Some(tried) = startup {
             self.note_startup(tried, None);
         } else if aims.startup {
-            for_startup = Some(cleaning.for_startup(&self.staging.work(), self.options.quick)?);
+            for_startup = Some(cleaning.for_startup(&self.staging.work(), self.stops_at_startup())?);
         }
         let number = counts.written();
         let precompiled_for_image = begun.is_some();
@@ -269,8 +269,7 @@ impl<'a> Build<'a> {
         let selection = cleaning.borrow_mut().of_its_own(&self.staging.work())?;
         if let Some(selection) = selection {
             // Suites hold fewer turns than there are.
-            let _turn = runner.turns.acquire().await;
-            let built = self.build_startup(&loaded.plan, &selection).await;
+            let built = self.build_startup(&loaded.plan, &selection, &runner.turns).await;
             self.commit_startup(&built, self.report_so_far(loaded, cleaning)?)?;
             tried = Some(built);
         }

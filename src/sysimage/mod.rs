@@ -13,7 +13,7 @@ pub use object::{ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits,
 pub(crate) use object::{code_generation, memory_for, said, stalled};
 pub use places::Look;
 pub use served::{NoTarget, Served, serves};
-pub use verify::{StartsWith, VerifyError, starts, verify};
+pub use verify::{VerifyError, starts, verify};
 
 /// The file name of an image: what Julia's own is called, with the platform's ending.
 pub const IMAGE_NAME: &str = if cfg!(target_os = "macos") { "sys.dylib" } else { "sys.so" };

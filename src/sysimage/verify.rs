@@ -55,23 +55,14 @@ fn count(packages: usize) -> String {
     if packages == 1 { "one package does".to_owned() } else { format!("{packages} packages do") }
 }
 
-/// What a Julia starts with.
-#[derive(Debug, Clone, Copy)]
-pub enum StartsWith<'a> {
-    /// An image.
-    Image(&'a Path),
-    /// A file that loads the startup package, before anything else.
-    Startup(&'a Path),
-}
-
-/// Starts a Julia with what was built and checks that every module of the plan is there from the start, at the manifest's
-/// version, and that a small program runs. Of an image that is every module; a startup package loads what can be named.
+/// Starts a Julia with an image and checks that every module of the plan is there from the start, at the manifest's
+/// version, and that a small program runs.
 pub async fn verify(
     julia: &JuliaInstall,
     project_file: &Path,
     drivers: &Path,
     plan: &Plan,
-    with: StartsWith<'_>,
+    image: &Path,
     folder: &Path,
     log: &Path,
 ) -> Result<Finished, VerifyError> {
@@ -79,19 +70,8 @@ pub async fn verify(
     let results = folder.join("verify-results");
     // What the stock image has is in every image, at Julia's own version, and with origins as of where Julia was built.
     let is_stock = |it: &Identity| it.extension.is_none() && julia.has_base_module(it.package);
-    let command = julia.command(project_file);
-    let command = match with {
-        StartsWith::Image(image) => {
-            write_packages(&packages, plan.modules().filter(|(identity, _)| !is_stock(identity)))?;
-            command.option("--sysimage=", image)
-        }
-        StartsWith::Startup(file) => {
-            let needed = plan.packages.iter().filter(|package| package.needed);
-            let needed = needed.map(|package| (Identity::from(package.uuid), package.name.as_str()));
-            write_packages(&packages, needed.filter(|(identity, _)| !is_stock(identity)))?;
-            command.arg("-L").arg(file)
-        }
-    };
+    write_packages(&packages, plan.modules().filter(|(identity, _)| !is_stock(identity)))?;
+    let command = julia.command(project_file).option("--sysimage=", image);
     let command = command.arg(Driver::VERIFY.path_in(drivers)).args([&packages, &results]);
     let finished = process::run(&command, Some(PATIENCE), log).await?;
     let PackageResults { mut failed, unfinished, program_ran, .. } = PackageResults::read(&results);

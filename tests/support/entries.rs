@@ -105,6 +105,7 @@ impl Made {
                 dropped: BTreeMap::from([("names a module that is not in the image".to_owned(), 200)]),
                 by_package: BTreeMap::from([("Base".to_owned(), 300), ("Tables".to_owned(), 700)]),
             },
+            groups: Vec::new(),
             workloads: vec![WorkloadReport {
                 name: "Tables".to_owned(),
                 kind: Kind::Tests,

@@ -195,6 +195,12 @@ impl Project {
         self
     }
 
+    /// Has another version of a package.
+    pub fn replace(mut self, package: Package) -> Self {
+        self.packages.retain(|other| other.name != package.name);
+        self.package(package)
+    }
+
     /// Depends on a package of the standard library.
     pub fn stdlib(mut self, name: &str) -> Self {
         self.add_stdlib(name, true);

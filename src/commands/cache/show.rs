@@ -16,7 +16,7 @@ use crate::key::{Key, KeyInputs, differences};
 use crate::pipeline::count;
 use crate::prepare::locate_cache;
 use crate::profile;
-use crate::report::{Report, SCHEMA};
+use crate::report::{GroupReport, Report, SCHEMA};
 use crate::world::World;
 
 /// The document that `cache show --json` prints.
@@ -88,6 +88,25 @@ pub(super) fn execute(args: &ShowArgs) -> Result<Exit, Error> {
         print(&text(&document))?;
     }
     Ok(Exit::Ok)
+}
+
+/// A group of the startup package in one line.
+fn describe(group: &GroupReport) -> String {
+    let packages = match group.packages.as_slice() {
+        [] => "Julia's own".to_owned(),
+        packages => packages.join(", "),
+    };
+    let statements = count(group.compiled, "statement");
+    match &group.left_out {
+        Some(reason) => format!("{packages}: left out: {reason}"),
+        None => format!(
+            "{packages}: {statements}, {}; a session loads it in {:.1} ms and {} of memory, and saves {:.0} ms or more",
+            HumanBytes(group.bytes),
+            group.loading_seconds * 1e3,
+            HumanBytes(group.memory_bytes),
+            group.inferring_seconds * 1e3
+        ),
+    }
 }
 
 fn open(cache: &Cache, key: &Key) -> Result<Entry, Error> {
@@ -172,6 +191,9 @@ fn text(document: &Document) -> String {
             statements.traced, statements.kept, statements.compiled, statements.rejected, statements.left_out
         ),
     );
+    for group in &report.groups {
+        line("group", describe(group));
+    }
     let mut owners: Vec<_> = statements.by_package.iter().collect();
     owners.sort_by_key(|(name, number)| (std::cmp::Reverse(**number), *name));
     for (name, number) in owners {

@@ -1,0 +1,61 @@
+# Tries the groups of a startup package, in a process that was started with it.
+#
+#     julia --project=PROJECT -L FOLDER/start.jl julia/groups.jl FOLDER RESULTS
+#
+# The packages of each group that FOLDER lists (JlsysStartup.jl says how) are loaded, group by group. RESULTS gets, in the same order, a line
+#
+#     group<TAB>ok|failed<TAB>seconds that loading the group took<TAB>bytes of memory that it took<TAB>what is wrong
+#
+# and behind it `cache<TAB>path` for the cache of each package that Julia judges the group by; at last, when a small program ran, `end`.
+
+const FIRST = let found = filter(mod -> nameof(mod) === :JlsysStartup, Base.loaded_modules_order)
+    isempty(found) ? nothing : last(found)
+end
+
+function try_group(names, packages)
+    FIRST === nothing && return "failed\t0\t0\tthe startup package is not loaded"
+    try
+        foreach(Base.require, packages)
+    catch error
+        return "failed\t0\t0\t" * replace(first(split(sprint(showerror, error), '\n')), '\t' => ' ')
+    end
+    for (loaded, time, memory) in FIRST.LOADED
+        loaded == names && return string("ok\t", time / 1e9, '\t', memory, '\t')
+    end
+    return "failed\t0\t0\tJulia does not take it for what was built"
+end
+
+"The caches of the packages that a cache rests on, without what is in Julia's own image."
+function rests_on(cache)
+    required = open(cache) do io
+        iszero(Base.isvalid_cache_header(io)) && return []
+        # Since 1.11 paths in it are put together by where it lies.
+        header = applicable(Base.parse_cache_header, io, cache) ? Base.parse_cache_header(io, cache) : Base.parse_cache_header(io)
+        return header[3]
+    end
+    origins = [get(Base.pkgorigins, package, nothing) for (package, _) in required]
+    return [origin.cachepath for origin in origins if origin !== nothing && origin.cachepath !== nothing]
+end
+
+function try_groups(folder, results_file)
+    FIRST === nothing || (FIRST.MEASURES[] = true)
+    open(results_file, "w") do results
+        for line in eachline(joinpath(folder, "groups"))
+            fields = split(line, '\t')
+            packages = [Base.PkgId(Base.UUID(fields[i]), String(fields[i+1])) for i in 3:2:length(fields)-1]
+            names = join([package.name for package in packages], ", ")
+            println(results, "group\t", try_group(names, packages))
+            for cache in rests_on(joinpath(folder, String(fields[2])))
+                println(results, "cache\t", cache)
+            end
+            flush(results)
+        end
+        # What any session does.
+        fetch(@async sum(abs2, 1:10)) == 385 || error("a task returns something else")
+        twice = Core.eval(Module(), :(twice(x) = x + x; twice))
+        Base.invokelatest(twice, 2.5) == 5.0 || error("a new method returns something else")
+        println(results, "end")
+    end
+end
+
+try_groups(ARGS[1], ARGS[2])

@@ -1,0 +1,58 @@
+//! The hash that names a group of a startup package.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{KeyInputs, KeyJulia, KeyPackage};
+use crate::environment::{Environment, Uuid};
+use crate::file::Sha256Digest;
+use crate::julia::Driver;
+use crate::startup::{Group, SOURCES};
+use crate::sysimage::{CpuTarget, HostCpu};
+
+/// Everything that can change a group's package image: it is made anew when one of these changed, and else taken from an earlier build.
+#[derive(Debug, Serialize)]
+struct GroupInputs<'a> {
+    /// The packages that it waits for.
+    packages: &'a BTreeMap<Uuid, String>,
+    /// What is loaded with them.
+    loaded: BTreeMap<Uuid, &'a KeyPackage>,
+    /// Preferences of those packages.
+    preferences: BTreeMap<Uuid, &'a serde_json::Value>,
+    /// What it is built with.
+    julia: &'a KeyJulia,
+    cpu_target: &'a CpuTarget,
+    host_cpu: &'a Option<HostCpu>,
+    /// Its source.
+    drivers: Sha256Digest,
+    /// Its statements.
+    statements: Sha256Digest,
+}
+
+impl KeyInputs {
+    /// The identity of a group's package. Groups of the same one are the same.
+    pub fn group_uuid(&self, group: &Group, environment: &Environment) -> Uuid {
+        let loaded: Vec<Uuid> = environment
+            .closure_of(group.packages.keys().copied())
+            .iter()
+            .map(|package| package.uuid)
+            .collect();
+        let inputs = GroupInputs {
+            packages: &group.packages,
+            loaded: loaded.iter().filter_map(|uuid| Some((*uuid, self.packages.get(uuid)?))).collect(),
+            preferences: loaded
+                .iter()
+                .filter_map(|uuid| Some((*uuid, self.preferences.get(uuid)?)))
+                .collect(),
+            julia: &self.julia,
+            cpu_target: &self.cpu_target,
+            host_cpu: &self.host_cpu,
+            drivers: Driver::digest_of(SOURCES),
+            statements: Sha256Digest::of(group.statements.join("\n")),
+        };
+        // As for `KeyInputs::key`.
+        let digest = Sha256Digest::of(serde_json::to_vec(&inputs).unwrap_or_default());
+        Uuid::from_u128(digest.to_u128())
+    }
+}

@@ -1,0 +1,105 @@
+//! Trying a startup package in a fresh process before anybody depends on it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{LOADER, StartupError, StartupInputs};
+use crate::julia::{Driver, JuliaInstall};
+use crate::process;
+
+/// How long loading all packages with their groups may take; seconds are normal.
+const LOADING_LIMIT: Duration = Duration::from_secs(600);
+
+/// What came of trying a startup package.
+#[derive(Debug, Default)]
+pub struct Tried {
+    /// The groups, in the order of the file that lists them.
+    pub groups: Vec<TriedGroup>,
+}
+
+/// What came of loading a group.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct TriedGroup {
+    /// What is wrong with it.
+    pub problem: Option<String>,
+    /// How long it took to load, in seconds.
+    pub seconds: f64,
+    /// How much memory it took, in bytes; 0 where that is not known.
+    pub memory_bytes: u64,
+    /// The caches of the packages that Julia judges it by.
+    pub rests_on: Vec<PathBuf>,
+}
+
+/// Starts a Julia that loads the packages of each group in turn, and sees whether the group is there then.
+pub async fn try_groups(inputs: &StartupInputs<'_>) -> Result<Tried, StartupError> {
+    let log = inputs.logs.join("verify-startup.log");
+    let results = inputs.work.join("startup-tried");
+    let command = trial(inputs.julia, inputs.project_file, inputs.drivers, inputs.folder, &results);
+    let limit = inputs.time_limit.min(LOADING_LIMIT);
+    let finished = process::run(&command, Some(limit), &log).await?;
+    match parse(&std::fs::read_to_string(&results).unwrap_or_default()) {
+        Some(tried) if finished.ending.is_success() => Ok(tried),
+        _ => Err(StartupError::DoesNotRun { finished, log }),
+    }
+}
+
+/// Whether a session of the project loads every group of the startup package in `folder`.
+pub async fn loads(julia: &JuliaInstall, project_file: &Path, folder: &Path) -> bool {
+    let Ok(scratch) = tempfile::tempdir() else { return false };
+    let driver = Driver::STARTUP_TRIAL;
+    if std::fs::write(driver.path_in(scratch.path()), driver.text).is_err() {
+        return false;
+    }
+    let results = scratch.path().join("tried");
+    let command = trial(julia, project_file, scratch.path(), folder, &results);
+    let finished = process::run(&command, Some(LOADING_LIMIT), &scratch.path().join("log")).await;
+    let tried = parse(&std::fs::read_to_string(&results).unwrap_or_default());
+    finished.is_ok_and(|finished| finished.ending.is_success())
+        && tried.is_some_and(|tried| tried.groups.iter().all(|group| group.problem.is_none()))
+}
+
+fn trial(
+    julia: &JuliaInstall,
+    project_file: &Path,
+    drivers: &Path,
+    folder: &Path,
+    results: &Path,
+) -> process::Command {
+    let driver = Driver::STARTUP_TRIAL.path_in(drivers);
+    julia.command(project_file).arg("-L").arg(folder.join(LOADER)).args([driver.as_path(), folder, results])
+}
+
+/// Reads what `julia/groups.jl` writes; `None` when it did not come to its end.
+fn parse(text: &str) -> Option<Tried> {
+    let mut tried = Tried::default();
+    for line in text.lines() {
+        match line.split('\t').collect::<Vec<_>>().as_slice() {
+            ["group", outcome, seconds, memory, problem] => tried.groups.push(TriedGroup {
+                problem: (*outcome != "ok").then(|| (*problem).to_owned()),
+                seconds: seconds.parse().ok()?,
+                memory_bytes: memory.parse().ok()?,
+                rests_on: Vec::new(),
+            }),
+            ["cache", path] => tried.groups.last_mut()?.rests_on.push(PathBuf::from(path)),
+            ["end"] => return Some(tried),
+            _ => return None,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_tried_counts_when_the_end_was_reached() {
+        let text =
+            "group\tok\t0.25\t4096\t\ncache\t/depot/A.ji\ncache\t/depot/B.ji\ngroup\tfailed\t0\t0\tno A\n";
+        let groups = parse(&format!("{text}end\n")).unwrap().groups;
+        assert_eq!(groups[0].rests_on, [PathBuf::from("/depot/A.ji"), PathBuf::from("/depot/B.ji")]);
+        assert_eq!((groups[0].seconds, groups[0].memory_bytes, &groups[0].problem), (0.25, 4096, &None));
+        assert_eq!(groups[1].problem.as_deref(), Some("no A"));
+        assert!(parse(text).is_none());
+    }
+}

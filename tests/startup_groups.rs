@@ -1,0 +1,292 @@
+//! The groups of the startup package on a real Julia: a session pays for what it uses, others see nothing of it, and what did not change
+//! is not made again. Julia before 1.9 has none.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
+mod support;
+
+use serde_json::Value;
+use support::{Package, Project, julia_is_since, package};
+
+/// Whether there can be one; says that the test is skipped if not.
+fn is_possible() -> bool {
+    if !julia_is_since(9) {
+        println!("skipped: this Julia has no package images");
+    }
+    julia_is_since(9)
+}
+
+fn shapes() -> Package {
+    package(
+        "Shapes",
+        "struct Square; side::Int; end
+        area(square::Square) = square.side^2
+        total(squares) = sum(area, squares)
+        side_of(x::Real) = x / 4",
+    )
+}
+
+fn words() -> Package {
+    package("Words", "longest(words) = argmax(length, words)\nshout(word) = uppercase(word) * \"!\"")
+}
+
+/// Two packages that have nothing to do with each other, and a script that uses each, and both together.
+fn project() -> Project {
+    let script = "
+        using Shapes, Words
+        Shapes.total([Shapes.Square(2), Shapes.Square(3)])
+        Words.shout(Words.longest([\"one\", \"three\"]))
+        map(Words.shout ∘ string ∘ Shapes.area, [Shapes.Square(2)])";
+    Project::new()
+        .package(shapes())
+        .package(words())
+        .file("precompile.jl", script)
+        .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+}
+
+fn quick(project: &Project) -> Value {
+    project.jlsys(&["build", "--cpu-target", "native", "--quick", "--json"]).expect_status(0).json()
+}
+
+/// What a session prints, in which nothing is said on stderr.
+#[track_caller]
+fn prints(project: &Project, args: &[&str]) -> String {
+    let all: Vec<&str> = ["run", "--", "--startup-file=no"].iter().chain(args).copied().collect();
+    let ran = project.jlsys(&all).expect_status(0);
+    assert_eq!(ran.stderr(), "");
+    ran.stdout()
+}
+
+/// Prints for how many groups the session has what was compiled.
+const GROUPS: &str = "count(mod -> nameof(mod) == :JlsysGroup, Base.loaded_modules_order)";
+
+fn compiled_for(report: &Value, packages: &[&str]) -> u64 {
+    let groups = report["groups"].as_array().unwrap();
+    let group = groups.iter().find(|group| group["packages"] == Value::from(packages.to_vec()));
+    group.unwrap_or_else(|| panic!("no group for {packages:?}: {report:#}"))["compiled"].as_u64().unwrap()
+}
+
+#[test]
+fn a_session_has_what_is_about_the_packages_that_it_loads() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    let report = quick(&project);
+    for packages in [&["Shapes"][..], &["Words"]] {
+        assert!(compiled_for(&report, packages) > 0);
+    }
+    let compiled = |code: &str| {
+        let traced = project.jlsys(&["run", "--", "--trace-compile=stderr", "-e", code]).expect_status(0);
+        let of_packages = |line: &&str| line.contains("Shapes") || line.contains("Words");
+        traced.stderr().lines().filter(of_packages).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let total = "using Shapes; Shapes.total([Shapes.Square(1), Shapes.Square(1)])";
+    assert_eq!(compiled(total), Vec::<String>::new());
+    assert_eq!(compiled("using Words; Words.shout(\"a\")"), Vec::<String>::new());
+
+    let loaded = |code: &str| prints(&project, &["-e", &format!("{code}; print({GROUPS})")]);
+    let all = report["groups"].as_array().unwrap().len();
+    assert_eq!(loaded("0"), "0");
+    assert_eq!((loaded("using Words"), loaded("using Shapes")), ("1".to_owned(), "1".to_owned()));
+    assert_eq!(loaded("using Shapes, Words"), all.to_string());
+    // In whatever way they are loaded.
+    assert_eq!(loaded("function f(); @eval using Shapes; end; f(); eval(:(import Words))"), all.to_string());
+
+    // Nothing of it is among what the session has loaded.
+    let names = "sort([id.name for id in keys(Base.loaded_modules)])";
+    let paths = "(LOAD_PATH, DEPOT_PATH, names(Main; all = true))";
+    let code = format!("using Shapes, Words; print({names}, {paths})");
+    let ours = prints(&project, &["-e", &code]);
+    let plain = project.command_for(support::julia(), &["--startup-file=no", "--project", "-e", &code]);
+    assert_eq!(ours, String::from_utf8(plain.output_of()).unwrap());
+    let show = project.jlsys(&["cache", "show", report["key"].as_str().unwrap()]).expect_status(0);
+    show.expect_stdout("Shapes: ").expect_stdout("saves");
+}
+
+trait OutputOf {
+    fn output_of(self) -> Vec<u8>;
+}
+
+impl OutputOf for std::process::Command {
+    fn output_of(mut self) -> Vec<u8> {
+        self.output().unwrap().stdout
+    }
+}
+
+#[test]
+fn workers_get_what_their_master_loads() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    quick(&project);
+    let use_it = "print(pmap(Shapes.area, [Shapes.Square(2), Shapes.Square(3)]))";
+    for (args, code) in [
+        (&[][..], format!("using Distributed; addprocs(2); using Shapes; {use_it}")),
+        (&[], format!("using Distributed, Shapes; addprocs(2); @everywhere using Shapes; {use_it}")),
+        (&[], format!("using Distributed; addprocs(2); @everywhere using Shapes; {use_it}")),
+    ] {
+        let all: Vec<&str> = args.iter().copied().chain(["-e", code.as_str()]).collect();
+        assert_eq!(prints(&project, &all), "[4, 9]", "{code}");
+    }
+    let code = format!("using Shapes; {use_it}; print(nworkers())");
+    let ran = project.jlsys(&["run", "--", "--startup-file=no", "-p", "2", "-e", &code]).expect_status(0);
+    ran.expect_stdout("[4, 9]2");
+    if julia_is_since(12) {
+        let ran = project.jlsys(&["run", "--", "--startup-file=no", "-p", "2", "-e", "0"]).expect_status(0);
+        ran.expect_stderr("beside -p or --machine-file this Julia loads no startup package");
+    }
+}
+
+#[test]
+fn who_watches_packages_load_sees_what_there_is_in_plain_julia() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    quick(&project);
+    let code = "seen = String[]
+        push!(Base.package_callbacks, id -> push!(seen, id.name))
+        using Words, Shapes
+        print(seen)";
+    assert_eq!(prints(&project, &["-e", code]), "[\"Words\", \"Shapes\"]");
+    // One of the user's own that fails is said by Julia, and changes nothing.
+    let code = format!("push!(Base.package_callbacks, id -> error()); using Words; print({GROUPS})");
+    let ran = project.jlsys(&["run", "--", "-e", &code]).expect_status(0).expect_stdout("1");
+    assert!(ran.stderr().contains("Error during package callback"));
+    // What startup.jl has loaded counts.
+    let startup = project.outside("home/.julia/config");
+    std::fs::create_dir_all(&startup).unwrap();
+    let config = project.depot().join("config");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("startup.jl"), "using Words").unwrap();
+    project
+        .jlsys(&["run", "--", "--startup-file=yes", "-e", &format!("print({GROUPS})")])
+        .expect_status(0)
+        .expect_stdout("1");
+}
+
+#[test]
+fn what_changed_before_a_group_came_is_as_it_is_then() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    quick(&project);
+    let call = "map(Words.shout ∘ string ∘ Shapes.area, [Shapes.Square(2)])";
+    let code = format!("using Words; @eval Words shout(word) = \"new\"; using Shapes; print({call})");
+    assert_eq!(prints(&project, &["-e", &code]), "[\"new\"]");
+    // Several tasks may load at once.
+    let code = format!(
+        "@sync for name in (:Words, :Shapes, :Words)
+            Threads.@spawn Core.eval(Main, :(import $name))
+        end
+        print({call}, {GROUPS} >= 2)"
+    );
+    assert_eq!(prints(&project, &["-t", "4", "-e", &code]), "[\"4!\"]true");
+}
+
+#[test]
+fn of_a_packages_new_version_only_what_is_about_it_is_made_again() {
+    if !is_possible() {
+        return;
+    }
+    let first = project().write();
+    let before = quick(&first);
+    let number = before["groups"].as_array().unwrap().len();
+    let source = "longest(words) = argmax(length, words)\nshout(word) = uppercase(word) * \"!!\"";
+    let newer = package("Words", source).version("1.1.0");
+    let project = first.replace(newer).write();
+    let after = quick(&project);
+    assert_ne!(before["key"], after["key"]);
+    let groups = after["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), number);
+    for group in groups {
+        let packages = group["packages"].to_string();
+        assert_eq!(group["reused"], !packages.contains("Words"), "{after:#}");
+    }
+    let loaded = |code: &str| prints(&project, &["-e", &format!("{code}; print({GROUPS})")]);
+    assert_eq!(loaded("using Shapes, Words"), number.to_string());
+    let key = after["key"].as_str().unwrap();
+    project.jlsys(&["cache", "verify", "--start", key]).expect_status(0);
+}
+
+#[test]
+fn what_julia_precompiled_again_is_made_again_alone() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    let before = quick(&project);
+    let number = before["groups"].as_array().unwrap().len();
+    let compiled = project.depot().join("compiled").join(format!("v1.{}", support::julia_minor()));
+    std::fs::remove_dir_all(compiled.join("Words")).unwrap();
+    let status = project.jlsys(&["status"]).expect_status(0);
+    status.expect_stdout("in part").expect_stdout("what Julia precompiled for Words changed");
+    let loaded = |code: &str| prints(&project, &["-e", &format!("{code}; print({GROUPS})")]);
+    assert_eq!(loaded("using Shapes"), "1");
+    // This session precompiles Words, as plain Julia would, and says why it is not used.
+    let code = format!("using Words; print({GROUPS})");
+    let ran = project.jlsys(&["run", "--", "-e", &code]).expect_status(0).expect_stdout("0");
+    assert_eq!(
+        ran.stderr().matches("does not fit what this session has loaded").count(),
+        1,
+        "{}",
+        ran.stderr()
+    );
+    assert_eq!(project.jlsys(&["run", "-q", "--", "-e", &code]).expect_status(0).stderr(), "");
+
+    let after = quick(&project);
+    assert_eq!(after["outcome"], "built");
+    for group in after["groups"].as_array().unwrap() {
+        assert_eq!(group["reused"], !group["packages"].to_string().contains("Words"), "{after:#}");
+    }
+    assert_eq!(loaded("using Shapes, Words"), number.to_string());
+    assert_eq!(quick(&project)["outcome"], "hit");
+    // With no cache left, nothing of it is used, and nothing is ready.
+    std::fs::remove_dir_all(&compiled).unwrap();
+    project.jlsys(&["status"]).expect_status(1).expect_stdout("stale: what Julia precompiled for");
+    let ran = project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+    ran.expect_stderr("what Julia precompiled for");
+    assert!(!compiled.exists(), "something was precompiled");
+}
+
+#[test]
+fn a_group_that_cannot_be_built_is_left_out() {
+    if !is_possible() {
+        return;
+    }
+    let shim = support::shim::Shim::of(project(), "", "exit 1");
+    shim.first(
+        "[ -z \"$JLSYS_GROUP_PACKAGES\" ] || ! grep -q Words \"$JLSYS_GROUP_PACKAGES\" || kill -SEGV $$",
+    );
+    let report = shim.build(&["--quick"], 0);
+    assert_eq!(report["tier"], "startup", "{report:#}");
+    assert!(compiled_for(&report, &["Shapes"]) > 0);
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("for Words left out: Julia was ended by SIGSEGV"), "{warnings}");
+    let project = shim.project;
+    assert_eq!(prints(&project, &["-e", &format!("using Shapes, Words; print({GROUPS})")]), "1");
+    project.jlsys(&["cache", "verify", "--start"]).expect_status(0);
+}
+
+#[test]
+fn the_options_that_are_in_the_way_are_named() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    quick(&project);
+    // Code that is compiled for more than the session asks serves it.
+    let code = format!("using Words; print({GROUPS})");
+    project.jlsys(&["run", "--", "-O1", "-e", &code]).expect_status(0).expect_stdout("1");
+    for option in ["-O3", "-g2"] {
+        let code = format!("using Words; print({GROUPS})");
+        let ran = project.jlsys(&["run", "--", option, "-e", &code]).expect_status(0).expect_stdout("0");
+        ran.expect_stderr(&format!("this session has {option}"));
+    }
+    for option in ["--compiled-modules=no", "--pkgimages=no"] {
+        assert_eq!(prints(&project, &[option, "-e", "print(1)"]), "1");
+    }
+}
