@@ -327,3 +327,50 @@ fn an_image_that_works_is_in_place_while_more_is_tried() {
     assert_eq!((&report["outcome"], &report["tier"]), (&"hit".into(), &"load".into()), "{report:#}");
     assert!(report["warnings"].to_string().contains("`--retry` does"), "{report:#}");
 }
+
+#[test]
+fn waiting_for_another_julia_that_precompiles_is_said_and_not_ended() {
+    if !support::julia_is_since(10) {
+        println!("skipped: this Julia has no pidfiles");
+        return;
+    }
+    let project = project("[workloads]\ntime-limit = \"120s\"\nkinds = [\"load\"]\n")
+        .package(package("Held", "value(x) = [x, x]"))
+        .package(package("Orphaned", "value(x) = [x, x]"))
+        .write();
+    let ask = "for name in ARGS; println(Base.compilecache_pidfile_path(Base.identify_package(name))); end";
+    let args = ["--startup-file=no", "--project=.", "-e", ask, "Held", "Orphaned"];
+    let paths = Ran(project.command_for(support::julia(), &args).output().unwrap()).expect_status(0).stdout();
+    let paths: Vec<&Path> = paths.lines().map(Path::new).collect();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let hold = |path: &Path, pid: u32| {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, format!("{pid} {}", host.trim())).unwrap();
+    };
+    let mut living = Command::new("sleep").arg("300").spawn().unwrap();
+    let mut dead = Command::new("true").spawn().unwrap();
+    dead.wait().unwrap();
+    hold(paths[0], living.id());
+    hold(paths[1], dead.id());
+
+    let mut command = project.command(&["trace", "--json"]);
+    let said_file = project.outside("said");
+    let said = || std::fs::read_to_string(&said_file).unwrap();
+    command.stdout(Stdio::piped()).stderr(std::fs::File::create(&said_file).unwrap());
+    let child = command.spawn().unwrap();
+    let pid = living.id();
+    let words = format!("waiting for process {pid}, which precompiles Held (pidfile {}", paths[0].display());
+    let is_said = (0..120).any(|_| {
+        std::thread::sleep(Duration::from_secs(1));
+        said().contains(&words)
+    });
+    // Longer than it would have taken to find it stuck.
+    std::thread::sleep(Duration::from_secs(6));
+    std::fs::remove_file(paths[0]).unwrap();
+    living.kill().unwrap();
+    living.wait().unwrap();
+    let report = Ran(child.wait_with_output().unwrap()).expect_status(0).json();
+    assert!(is_said, "{words} is not in {}", said());
+    assert!(report["stuck"].is_null(), "{report:#}");
+    assert_eq!(workload(&report, "load")["outcome"], "ok", "{report:#}");
+}

@@ -245,7 +245,7 @@ impl Entry {
         }
         if has_news && self.is_own() {
             // A cache that cannot be written to costs every start the reading, and no more.
-            let _ = world.write(&self.folder);
+            let _ = world.rewrite(&self.folder);
         }
         Ok(())
     }
@@ -303,5 +303,13 @@ impl Entry {
 impl World {
     fn write(&self, entry: &Path) -> io::Result<()> {
         write_atomically(&entry.join(WORLD), &serde_json::to_vec(self)?)
+    }
+
+    /// The same for an entry that is there, which its owner may have let others read.
+    fn rewrite(&self, entry: &Path) -> io::Result<()> {
+        let path = entry.join(WORLD);
+        let permissions = path.metadata()?.permissions();
+        self.write(entry)?;
+        std::fs::set_permissions(path, permissions)
     }
 }
