@@ -95,7 +95,8 @@ impl Sha256Digest {
         let mut hasher = Sha256::new_with_prefix(size.to_le_bytes());
         let mut page = [0; 4096];
         for number in 0..PAGES {
-            let offset = size.saturating_sub(page.len() as u64) / (PAGES - 1) * number;
+            // The last page is one of them.
+            let offset = size.saturating_sub(page.len() as u64) * number / (PAGES - 1);
             let count = file.read_at(&mut page, offset)?;
             hasher.update(&page[..count]);
         }
