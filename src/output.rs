@@ -24,7 +24,7 @@ pub fn print(text: &str) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// As with [`print`].
+/// As with [`print()`].
 pub fn written(result: std::io::Result<()>) -> Result<(), Error> {
     result.or_else(|error| match error.kind() {
         ErrorKind::BrokenPipe => Ok(()),

@@ -41,7 +41,7 @@ pub(super) fn digest(package: &str, folder: &Path) -> Result<Sha256Digest, Sourc
 /// The files that make a folder a package, and say what it needs.
 const OF_A_PACKAGE: &[&str] = &["Project.toml", "JuliaProject.toml", "Artifacts.toml", "JuliaArtifacts.toml"];
 
-/// Whether a file, by its path in a package's folder, is part of what [`digest`] is made of.
+/// Whether a file, by its path in a package's folder, is part of a digest of its sources.
 pub fn is_source(path: &Path) -> bool {
     let is_julia = path.extension().is_some_and(|ending| ending == "jl");
     match path.parent() {
