@@ -128,7 +128,8 @@ impl<'a> Build<'a> {
                 true => this.startup_before_suites(&loaded, &tracing).await?,
                 false => None,
             };
-            let begun = match aims.image && Capacity::detect().has_room_beside(jobs) {
+            let is_worth_it = aims.image && this.nothing_loads(&loaded.plan).is_none();
+            let begun = match is_worth_it && Capacity::detect().has_room_beside(jobs) {
                 true => Some(this.begin_image(&loaded.plan, &path).await?),
                 false => None,
             };
