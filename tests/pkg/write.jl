@@ -4,8 +4,8 @@
 #
 # Each of the folders PATH in SOURCES is developed; SOURCES/Cloned is committed to a repository and added from it.
 
+using LibGit2, Pkg
 include(joinpath(@__DIR__, "..", "..", "julia", "offline.jl"))
-using LibGit2
 
 said, folder, sources, paths = ARGS[1], ARGS[2], ARGS[3], ARGS[4:end]
 
