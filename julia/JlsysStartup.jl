@@ -1,5 +1,5 @@
 # Loads the groups of the startup package, each when all the packages that it is about were loaded by the session (Julia 1.9 and
-# later). start.jl loads this module before the session's own code, and calls `start`.
+# later). waiting.jl loads this module when the first of these packages has come, and calls `start`.
 #
 # Julia tells of every package that it has loaded (`run_package_callbacks` in base/loading.jl), also of those that come along as
 # dependencies, of extensions, and of what loads on a worker: after the package's `__init__` and its extensions, without the
@@ -35,14 +35,13 @@ const PROJECT = Ref("")
 const SOURCE = joinpath(@__DIR__, "JlsysGroup.jl")
 
 """
-    start(folder, says)
+    start(folder, says, waiting)
 
-Begin to wait, and undo what start.jl did to load this: it holds the lock, and the depot is among the paths. The file `groups` in `folder` has a line for each group: its UUID, its cache within the folder, and the UUID and the name of
-each of its packages, with tabs between; one without packages is loaded at once. What the session has loaded already, in its `startup.jl` or from its image, counts.
+Begin to wait. The file `groups` in `folder` has a line for each group: its UUID, its cache within the folder, and the UUID and the name of
+each of its packages, with tabs between; one without packages is loaded at once. What the session has loaded already counts.
+`waiting` is the package callback that called this, and is not needed any more.
 """
-function start(folder::String, says::Bool)
-    unlock(Base.require_lock)
-    setdiff!(DEPOT_PATH, (joinpath(folder, "depot"),))
+function start(folder::String, says::Bool, @nospecialize(waiting))
     hide(Base.PkgId(@__MODULE__))
     Base.JLOptions().use_compiled_modules == 0 && return nothing
     SAYS[] = says
@@ -61,7 +60,10 @@ function start(folder::String, says::Bool)
         end
         group.awaited == 0 && push!(ready, group)
     end
-    push!(Base.package_callbacks, arrived)
+    # In its place, since Julia is just going through them.
+    callbacks = Base.package_callbacks
+    place = findfirst(callback -> callback === waiting, callbacks)
+    place === nothing ? push!(callbacks, arrived) : (callbacks[place] = arrived)
     foreach(load, ready)
     return nothing
 end
@@ -142,7 +144,7 @@ function tell(names, problem)
     println(stderr, "jlsys: plain Julia: what was built for ", names, ' ', text)
 end
 
-precompile(start, (String, Bool))
+precompile(start, (String, Bool, Any))
 precompile(arrived, (Base.PkgId,))
 precompile(load, (Group,))
 

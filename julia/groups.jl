@@ -8,7 +8,10 @@
 #
 # and behind it `cache<TAB>path` for the cache of each package that Julia judges the group by; at last, when a small program ran, `end`.
 
-const FIRST = let found = filter(mod -> nameof(mod) === :JlsysStartup, Base.loaded_modules_order)
+"JlsysStartup, which comes by itself with the first package of a group."
+const FIRST = let waiting = filter(callback -> nameof(parentmodule(callback)) === :JlsysWaiting, Base.package_callbacks)
+    isempty(waiting) || Base.invokelatest(parentmodule(only(waiting)).begin_now)
+    found = filter(mod -> nameof(mod) === :JlsysStartup, Base.loaded_modules_order)
     isempty(found) ? nothing : last(found)
 end
 

@@ -2,9 +2,10 @@
 //!
 //! It is in groups [`groups`], each a package that depends on some of the project's packages, and that replays statements while Julia precompiles
 //! it: what is compiled for other packages' methods stays in its package image. They are built in seconds. `jlsys run`
-//! has one small package loaded before the session's own code, which loads each group when the session has loaded all packages that
-//! it is about.
+//! has Julia wait, before the session's own code, for the packages that they are about; when the first comes, a small package is loaded,
+//! which loads each group when the session has loaded all packages that it is about.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +36,10 @@ pub const TOUCHED_ENDING: &str = "ji";
 /// The file that lists the groups; `julia/JlsysStartup.jl` says how.
 const GROUPS: &str = "groups";
 
-/// The file that says where the package is that is loaded first; `julia/start.jl` says how.
+/// The file with the packages that groups wait for; `julia/waiting.jl` says how.
+const AWAITED: &str = "awaited";
+
+/// The file that says where the package is that is loaded first; `julia/first.jl` says how.
 const FIRST: &str = "loader";
 
 /// The depot of the package images, in a startup package's folder.
@@ -131,11 +135,7 @@ pub async fn build_group(
     let file = |what: &str| inputs.work.join(format!("group-{number}-{what}"));
     let (packages, statements, replayed) = (file("packages"), file("statements.jl"), file("replayed"));
     let result = file("cache");
-    write_packages(
-        &packages,
-        group.packages.iter().map(|(uuid, name)| (Identity::from(*uuid), name.as_str())),
-    )?;
-    std::fs::write(&statements, group.statements.join("\n") + "\n")?;
+    write_group(group, &packages, &statements)?;
     let log = inputs.logs.join(format!("startup-{number}.log"));
     let command = precompile(inputs, Driver::STARTUP_GROUP, uuid, &result)
         .env("JLSYS_GROUP_PACKAGES", &packages)
@@ -151,6 +151,39 @@ pub async fn build_group(
     let replay = ReplayResults::parse(&std::fs::read_to_string(&replayed)?).unwrap_or_default();
     let rejected = replay.refused + replay.threw;
     Ok((precompiled, Replay { compiled: replay.compiled, rejected }, replay.seconds))
+}
+
+/// The statements of a group that a session would compile, although it has loaded the group's packages, and with them the groups that are there.
+pub async fn left_of(
+    inputs: &StartupInputs<'_>,
+    group: &Group,
+    number: usize,
+) -> Result<Vec<String>, StartupError> {
+    let file = |what: &str| inputs.work.join(format!("together-{number}-{what}"));
+    let (packages, statements, results) = (file("packages"), file("statements.jl"), file("left"));
+    write_group(group, &packages, &statements)?;
+    let log = inputs.logs.join(format!("startup-together-{number}.log"));
+    let command = inputs
+        .julia
+        .command(inputs.project_file)
+        .arg("-L")
+        .arg(inputs.folder.join(LOADER))
+        .arg(Driver::LEFT.path_in(inputs.drivers))
+        .args([&packages, &statements, &results]);
+    let finished = process::run(&command, Some(inputs.time_limit), &log).await?;
+    let text = std::fs::read_to_string(&results).unwrap_or_default();
+    let Some(numbers) = text.strip_suffix("end\n").filter(|_| finished.ending.is_success()) else {
+        return Err(StartupError::DoesNotRun { finished, log });
+    };
+    let left: BTreeSet<usize> = numbers.lines().filter_map(|number| number.parse().ok()).collect();
+    let statements = group.statements.iter().enumerate();
+    Ok(statements.filter(|(at, _)| left.contains(&(at + 1))).map(|(_, text)| text.clone()).collect())
+}
+
+fn write_group(group: &Group, packages: &Path, statements: &Path) -> io::Result<()> {
+    let named = group.packages.iter().map(|(uuid, name)| (Identity::from(*uuid), name.as_str()));
+    write_packages(packages, named)?;
+    std::fs::write(statements, group.statements.join("\n") + "\n")
 }
 
 /// Compiles the package that a session loads first. It is the same for every project.
@@ -171,7 +204,10 @@ pub fn write_loaders(folder: &Path) -> io::Result<()> {
     for loader in [LOADER, QUIET_LOADER] {
         std::fs::write(folder.join(loader), Driver::STARTUP_LOADER.text)?;
     }
-    std::fs::write(Driver::STARTUP_WHY.path_in(folder), Driver::STARTUP_WHY.text)
+    for driver in [Driver::STARTUP_WAITING, Driver::STARTUP_BEGINNING, Driver::STARTUP_WHY] {
+        std::fs::write(driver.path_in(folder), driver.text)?;
+    }
+    Ok(())
 }
 
 /// Says which groups there are: the UUID, the cache within the folder, and the packages of each.
@@ -180,14 +216,23 @@ pub fn write_groups<'g>(
     groups: impl IntoIterator<Item = (Uuid, &'g Path, &'g Group)>,
 ) -> io::Result<()> {
     let mut text = String::new();
+    let mut awaited = BTreeMap::new();
     for (uuid, cache, group) in groups {
         text.push_str(&format!("{uuid}\t{}", cache.display()));
         for (package, name) in &group.packages {
             text.push_str(&format!("\t{package}\t{name}"));
+            awaited.insert(name.as_str(), package);
         }
         text.push('\n');
     }
-    std::fs::write(folder.join(GROUPS), text)
+    std::fs::write(folder.join(GROUPS), text)?;
+    // Julia's parser reads them as names; where it would not, nothing is waited for.
+    let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if !awaited.keys().all(|name| is_name(name)) {
+        awaited.clear();
+    }
+    let awaited = awaited.into_iter().map(|(name, uuid)| format!("{name} = \"{uuid}\", "));
+    std::fs::write(folder.join(AWAITED), format!("({})\n", awaited.collect::<String>()))
 }
 
 /// The identity of the package that a session loads first.

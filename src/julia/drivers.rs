@@ -31,6 +31,8 @@ drivers! {
     COMPILING = "compiling.jl";
     /// Makes a session with an image load its packages when they are asked for; part of every image.
     GUARD = "guard.jl";
+    /// Says which statements a session with the startup package would still compile.
+    LEFT = "left.jl";
     /// Loads packages one by one and says which load.
     LOAD = "load.jl";
     /// Runs a notebook's cells as a kernel does.
@@ -57,14 +59,18 @@ drivers! {
     SHADOW = "shadow.jl";
     /// Precompiles a package of the startup package.
     STARTUP = "startup.jl";
-    /// What a session loads first; it loads the groups.
+    /// Loads the package that loads the groups.
+    STARTUP_BEGINNING = "first.jl";
+    /// That package: what a session loads when it comes to the first package of a group.
     STARTUP_FIRST = "JlsysStartup.jl";
     /// The source of every group.
     STARTUP_GROUP = "JlsysGroup.jl";
-    /// Loads that before a session's own code.
+    /// Has it loaded when a package comes that it is about; before a session's own code.
     STARTUP_LOADER = "start.jl";
     /// Tries the groups.
     STARTUP_TRIAL = "groups.jl";
+    /// What waits for such a package.
+    STARTUP_WAITING = "waiting.jl";
     /// Says why a session cannot use the startup package.
     STARTUP_WHY = "why.jl";
     /// Runs a package's tests in the sandbox of `Pkg.test`.

@@ -1,6 +1,6 @@
 //! Traces are cleaned while other workloads still run.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
+use crate::environment::Uuid;
 use crate::error::Error;
 use crate::trace::{Collector, Modules, Totals, TraceCounts};
 use crate::workload::{Kind, Ran, Workload};
@@ -44,6 +45,8 @@ pub(super) struct Selection {
     pub path: PathBuf,
     /// How many.
     pub number: u64,
+    /// The packages that each of the project's scripts and notebooks used together.
+    pub together: BTreeSet<BTreeSet<Uuid>>,
 }
 
 /// Which statements are worth what they cost whenever a session loads a startup package that holds them.
@@ -150,7 +153,12 @@ impl Cleaning {
         let number = written(|kind| kind != Kind::Tests);
         let path = work.join("statements-of-own.jl");
         let number = copy_lines(&self.path, &path, number, |_| true).map_err(Error::file(&path))?;
-        Ok(Some(Selection { path, number }))
+        Ok(Some(Selection { path, number, together: self.used_together() }))
+    }
+
+    fn used_together(&self) -> BTreeSet<BTreeSet<Uuid>> {
+        let own = self.through.iter().filter(|(ran, _)| matches!(ran.kind, Kind::Notebooks | Kind::Scripts));
+        own.map(|(_, counts)| counts.mentioned.clone()).collect()
     }
 
     /// Which of the statements a startup package is to hold where nothing tells what sessions will do. It is all that test suites
@@ -159,7 +167,8 @@ impl Cleaning {
     /// is to stay from the start (`lasts`), these make no difference.
     pub(super) fn for_startup(&self, work: &Path, lasts: bool) -> Result<ForStartup, Error> {
         let number = self.collector.as_ref().map_or(0, |collector| collector.totals().counts.written());
-        let lasting = Selection { path: self.path.clone(), number };
+        let together = self.used_together();
+        let lasting = Selection { path: self.path.clone(), number, together: together.clone() };
         let suites = self.through.iter().filter(|(ran, _)| ran.kind == Kind::Tests).count();
         let Some(collector) = self.collector.as_ref().filter(|_| suites > 1 && !lasts) else {
             return Ok(ForStartup { until_image: None, lasting });
@@ -167,7 +176,7 @@ impl Cleaning {
         let path = work.join("statements-of-several.jl");
         let selected = copy_lines(&self.path, &path, u64::MAX, |line| collector.is_in_several(line));
         let number = selected.map_err(Error::file(&path))?;
-        Ok(ForStartup { until_image: (number > 0).then_some(Selection { path, number }), lasting })
+        Ok(ForStartup { until_image: (number > 0).then_some(Selection { path, number, together }), lasting })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,16 @@ pub(super) struct TriedStartup {
     made: Result<MadeStartup, String>,
     phase: PhaseReport,
     peak_memory_bytes: u64,
+}
+
+/// The most sets of packages that statements are compiled for once more, those with the most statements.
+const MOST_TOGETHER: usize = 4;
+
+/// The groups of a startup package while it is built.
+#[derive(Default)]
+struct Groups {
+    kept: Vec<Candidate>,
+    left_out: Vec<GroupReport>,
 }
 
 /// A group, and what became of it so far.
@@ -134,7 +145,7 @@ impl Build<'_> {
         if let Some(reason) = self.nothing_loads(plan) {
             return Err(reason);
         }
-        let Prepared { cache, environment, inputs: key, julia, settings, .. } = self.prepared;
+        let Prepared { cache, environment, julia, settings, .. } = self.prepared;
         let file = File::open(&selection.path).map_err(|error| said(&error))?;
         let loading = Loading::of(plan, environment, julia);
         let groups =
@@ -158,66 +169,112 @@ impl Build<'_> {
             statement_limit: settings.workloads.time_limit,
         };
         startup::write_loaders(&folder).map_err(|error| said(&error))?;
-        let earlier = self.earlier_entries();
-        let building = groups.into_iter().enumerate().map(|(number, group)| {
-            let uuid = key.group_uuid(&group, environment);
-            self.make_group(&inputs, group, uuid, number, &earlier, turns)
-        });
         let first = async {
             let _turn = turns.acquire().await;
             startup::build_first(&inputs).await
         };
-        let (first, built) = join(first, join_all(building)).await;
+        let (first, built) = join(first, self.make_groups(&inputs, groups, 0, turns)).await;
         *peak_memory_bytes = first.map_err(|error| said(&error))?.peak_memory_bytes;
-        let mut candidates = Vec::new();
-        let mut left_out = Vec::new();
-        for (candidate, outcome) in built {
-            match outcome {
-                Ok(peak) => {
-                    *peak_memory_bytes = peak.max(*peak_memory_bytes);
-                    candidates.push(candidate);
-                }
-                Err(error) => {
-                    left_out.push(GroupReport { left_out: Some(error.to_string()), ..candidate.report })
-                }
-            }
+        let mut made = Groups::default();
+        made.add(built, peak_memory_bytes);
+        let mut rests_on = self.try_made(&inputs, &mut made, turns).await?;
+
+        let together = self.left_together(&inputs, &selection.together, &made, &loading, turns).await;
+        if !together.is_empty() {
+            let before = made.number();
+            let built = self.make_groups(&inputs, together, before, turns).await;
+            made.add(built, peak_memory_bytes);
+            rests_on = self.try_made(&inputs, &mut made, turns).await?;
         }
-        if candidates.is_empty() {
-            let problem = left_out.pop().and_then(|report| report.left_out);
-            return Err(problem.unwrap_or_default());
-        }
+        keep_rests_on(&folder, &rests_on).map_err(|error| said(&error))?;
+        Ok(made.kept.into_iter().map(|candidate| candidate.report).chain(made.left_out).collect())
+    }
+
+    /// Builds groups, several at once; the first has this number among all of the build.
+    async fn make_groups(
+        &self,
+        inputs: &StartupInputs<'_>,
+        groups: Vec<Group>,
+        first: usize,
+        turns: &Semaphore,
+    ) -> Vec<(Candidate, Result<u64, StartupError>)> {
+        let Prepared { environment, inputs: key, .. } = self.prepared;
+        let earlier = self.earlier_entries();
+        let earlier = earlier.as_slice();
+        let building = groups.into_iter().enumerate().map(|(number, group)| {
+            let uuid = key.group_uuid(&group, environment);
+            self.make_group(inputs, group, uuid, first + number, earlier, turns)
+        });
+        join_all(building).await
+    }
+
+    /// Tries all groups in a fresh process, and leaves out what does not work or is not worth having; what the others rest on.
+    async fn try_made(
+        &self,
+        inputs: &StartupInputs<'_>,
+        made: &mut Groups,
+        turns: &Semaphore,
+    ) -> Result<Vec<RestsOn>, String> {
+        let said = |error: &dyn std::error::Error| error.to_string();
         let list = |candidates: &[Candidate]| {
             let groups = candidates.iter().map(|it| (it.report.uuid, it.cache.as_path(), &it.group));
-            startup::write_groups(&folder, groups).map_err(|error| said(&error))
+            startup::write_groups(inputs.folder, groups).map_err(|error| said(&error))
         };
-        list(&candidates)?;
+        if made.kept.is_empty() {
+            let problem = made.left_out.pop().and_then(|report| report.left_out);
+            return Err(problem.unwrap_or_default());
+        }
+        list(&made.kept)?;
         let tried = {
             let _turn = turns.acquire().await;
-            startup::try_groups(&inputs).await.map_err(|error| said(&error))?
+            startup::try_groups(inputs).await.map_err(|error| said(&error))?
         };
         let mut rests_on = Vec::new();
-        let mut kept = Vec::new();
-        for (mut candidate, tried) in candidates.into_iter().zip(tried.groups) {
+        for (mut candidate, tried) in std::mem::take(&mut made.kept).into_iter().zip(tried.groups) {
             candidate.report.take_trial(&tried);
             if candidate.report.left_out.is_some() {
-                remove_cache(&folder, &candidate.cache);
-                left_out.push(candidate.report);
+                remove_cache(inputs.folder, &candidate.cache);
+                made.left_out.push(candidate.report);
                 continue;
             }
             let (uuid, packages) = (candidate.report.uuid, candidate.report.packages.clone());
             rests_on.push(RestsOn { uuid, packages, cache: candidate.cache.clone(), caches: tried.rests_on });
-            kept.push(candidate);
+            made.kept.push(candidate);
         }
-        if kept.is_empty() {
-            let mut reasons = left_out.into_iter().filter_map(|report| report.left_out);
-            return Err(format!(
-                "the startup package is not used: {}",
-                reasons.next_back().unwrap_or_default()
-            ));
+        if made.kept.is_empty() {
+            let mut reasons = made.left_out.iter().filter_map(|report| report.left_out.as_deref());
+            let reason = reasons.next_back().unwrap_or_default();
+            return Err(format!("the startup package is not used: {reason}"));
         }
-        list(&kept)?;
-        keep_rests_on(&folder, &rests_on).map_err(|error| said(&error))?;
-        Ok(kept.into_iter().map(|candidate| candidate.report).chain(left_out).collect())
+        list(&made.kept)?;
+        Ok(rests_on)
+    }
+
+    /// What a session that loads all packages of one of these sets would still compile of the groups' statements, as a group for each set.
+    async fn left_together(
+        &self,
+        inputs: &StartupInputs<'_>,
+        sets: &BTreeSet<BTreeSet<Uuid>>,
+        made: &Groups,
+        loading: &Loading,
+        turns: &Semaphore,
+    ) -> Vec<Group> {
+        let groups = made.kept.iter().map(|candidate| &candidate.group);
+        let mut wanted: Vec<Group> = Vec::new();
+        for group in sets.iter().filter_map(|set| startup::groups::together(set, groups.clone(), loading)) {
+            if wanted.iter().all(|other| other.packages != group.packages) {
+                wanted.push(group);
+            }
+        }
+        wanted.sort_by_key(|group| std::cmp::Reverse(group.statements.len()));
+        wanted.truncate(MOST_TOGETHER);
+        let looking = wanted.into_iter().enumerate().map(|(number, group)| async move {
+            let _turn = turns.acquire().await;
+            // Without it the session compiles them, as it would anyway.
+            let statements = startup::left_of(inputs, &group, number).await.unwrap_or_default();
+            (!statements.is_empty()).then_some(Group { statements, ..group })
+        });
+        join_all(looking).await.into_iter().flatten().collect()
     }
 
     /// Builds a group, or takes it from an earlier entry; with the peak memory of what was run for it.
@@ -317,6 +374,27 @@ impl Build<'_> {
     /// Takes the startup package out of the entry that is being built: an image has all that is in it.
     pub(super) fn drop_startup(&self) {
         let _ = std::fs::remove_dir_all(self.staging.startup());
+    }
+}
+
+impl Groups {
+    /// Takes in what was built, and notes the peak memory of it.
+    fn add(&mut self, built: Vec<(Candidate, Result<u64, StartupError>)>, peak_memory_bytes: &mut u64) {
+        for (candidate, outcome) in built {
+            match outcome {
+                Ok(peak) => {
+                    *peak_memory_bytes = peak.max(*peak_memory_bytes);
+                    self.kept.push(candidate);
+                }
+                Err(error) => {
+                    self.left_out.push(GroupReport { left_out: Some(error.to_string()), ..candidate.report })
+                }
+            }
+        }
+    }
+
+    fn number(&self) -> usize {
+        self.kept.len() + self.left_out.len()
     }
 }
 

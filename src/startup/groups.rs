@@ -113,6 +113,26 @@ fn identity_of(extension: &PlannedExtension) -> Uuid {
 /// The packages of a group, and the statements with their places.
 type Sets = BTreeMap<BTreeSet<Uuid>, Vec<(usize, String)>>;
 
+/// Those of the statements of `groups` that are of use when all these packages are loaded, as a group that waits for all of them: what is in
+/// groups that wait for fewer can be invalid there. `None` when they are one group's, so that this one is built where they are loaded.
+pub fn together<'g>(
+    packages: &BTreeSet<Uuid>,
+    groups: impl Iterator<Item = &'g Group> + Clone,
+    loading: &Loading,
+) -> Option<Group> {
+    let all: Vec<Uuid> = packages.iter().copied().collect();
+    let awaited = loading.awaited(&all);
+    let waits_for = |group: &&Group| group.packages.keys().copied().collect::<BTreeSet<_>>();
+    if awaited.len() < 2 || groups.clone().any(|group| waits_for(&group) == awaited) {
+        return None;
+    }
+    let loaded = loading.loaded_with(&awaited);
+    let statements = groups.filter(|group| waits_for(group).is_subset(&loaded));
+    let statements = statements.flat_map(|group| group.statements.iter().cloned()).collect();
+    let name = |uuid| (uuid, loading.names.get(&uuid).cloned().unwrap_or_default());
+    Some(Group { packages: awaited.into_iter().map(name).collect(), statements })
+}
+
 /// Divides statements into groups, those with fewer packages first.
 ///
 /// # Errors
@@ -301,6 +321,25 @@ mod tests {
         // Nothing loads Frames alone, however few they are.
         let expected = [("Frames", 1), ("Plots", FEW), ("Plots+Frames", 2)];
         assert_eq!(divided(&statements), expected.map(|(name, number)| (name.to_owned(), number)));
+    }
+
+    #[test]
+    fn what_is_used_together_waits_for_all_of_it() {
+        let statements = [about("Colors.f", 2), about("Frames.f", 3)];
+        let groups = divide(statements.concat().into_iter().map(Ok), &loading()).unwrap();
+        let together = |packages: &[u128]| {
+            let packages = packages.iter().map(|digit| uuid(*digit)).collect();
+            let group = super::together(&packages, groups.iter(), &loading())?;
+            Some((group.packages.into_values().collect::<Vec<_>>().join("+"), group.statements.len()))
+        };
+        // What Plots loads need not be waited for, and what is about it is of use there.
+        assert_eq!(together(&[COLORS, PLOTS, FRAMES, STOCK]), Some(("Plots+Frames".to_owned(), 5)));
+        assert_eq!(together(&[COLORS, FRAMES]), Some(("Colors+Frames".to_owned(), 5)));
+        // One package is what a group is built with.
+        assert_eq!(together(&[COLORS, PLOTS]), None);
+        let both = vec!["precompile(Tuple{typeof(Plots.draw), Frames.Frame})".to_owned(); 2];
+        let groups = divide(both.into_iter().map(Ok), &loading()).unwrap();
+        assert_eq!(super::together(&[uuid(PLOTS), uuid(FRAMES)].into(), groups.iter(), &loading()), None);
     }
 
     #[test]
