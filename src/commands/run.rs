@@ -41,7 +41,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
         command = command.arg("-L").arg(startup.join(loader));
     }
     let command = command.args(args_for_julia);
-    let source = process::replace_with(&command);
+    let source = process::replace_with(&command.program, &command.args);
     Err(Error::Exec { julia: start.julia, source })
 }
 

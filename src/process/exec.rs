@@ -1,12 +1,12 @@
 //! Becoming another program.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
-use super::Command;
-
-/// Replaces the running program by `command`, so that its signals, exit status and terminal are the
-/// command's own. Returns only when that is not possible.
-pub fn replace_with(command: &Command) -> io::Error {
-    command.to_std().exec()
+/// Replaces the running program by another, so that its signals, exit status and terminal are that program's own. Its environment is
+/// this one's to the letter, also in its order. Returns only when that is not possible.
+pub fn replace_with(program: &Path, arguments: &[OsString]) -> io::Error {
+    std::process::Command::new(program).args(arguments).exec()
 }

@@ -1,12 +1,10 @@
 //! A command's output, kept within bounds.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// How much of a command's output is kept, in bytes: enough for any honest test suite, while one that
 /// prints a gigabyte does not fill the disk.
@@ -88,14 +86,16 @@ impl Log {
 
     /// Copies `output` until its end, or until the limit; past that the output is still read, so that the command is not held
     /// up, and its size noted in the last line.
-    pub async fn copy(&self, mut output: impl AsyncRead + Unpin) -> io::Result<()> {
+    pub fn copy(&self, mut output: impl Read) -> io::Result<()> {
         let mut buffer = vec![0; 64 << 10];
         let (mut kept, mut left_out) = (0_u64, 0_u64);
         loop {
-            let count = output.read(&mut buffer).await?;
-            if count == 0 {
-                break;
-            }
+            let count = match output.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
             self.printed.fetch_add(count as u64, Ordering::Relaxed);
             if kept < LOG_LIMIT && self.write(&buffer[..count]) {
                 kept += count as u64;

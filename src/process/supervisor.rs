@@ -6,27 +6,33 @@
 //! ended. When jlsys dies, by whatever means, the kernel sends the supervisor a SIGTERM (its parent-death
 //! signal), and when the supervisor dies, the command gets a SIGKILL.
 //!
+//! The command is a duct expression, followed through its handle. duct ends the processes that it started itself; their children,
+//! and what those left behind, are this module's.
+//!
 //! It also looks every few seconds whether the family still does anything (`watchdog.rs`). A Julia in it that precompiles a package
 //! and is stuck is ended alone, since the one that started it goes on with the others; else all of the family is.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use duct::Handle;
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::family::descendants;
 use super::log::Log;
 use super::watching::Watching;
-use super::{Command, Ending, Finished, ending_of};
+use super::{Command, Ending, Finished};
 
 /// The hidden command of `jlsys` that runs a supervisor.
 pub const COMMAND: &str = "__supervise";
@@ -80,8 +86,7 @@ pub fn main() -> io::Result<()> {
     io::stdin().read_to_end(&mut request)?;
     // jlsys may have died before the parent-death signal was set; then its end of the pipe brought nothing.
     let request: Request = serde_json::from_slice(&request)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(supervise(&request)).unwrap_or_else(|error| Answer::NotStarted {
+    let answer = supervise(&request).unwrap_or_else(|error| Answer::NotStarted {
         os_error: error.raw_os_error(),
         message: error.to_string(),
     });
@@ -97,58 +102,69 @@ pub(super) fn say(answer: &Answer) -> io::Result<()> {
     stdout.flush()
 }
 
-async fn supervise(request: &Request) -> io::Result<Answer> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+fn supervise(request: &Request) -> io::Result<Answer> {
+    let mut stop = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
 
+    // The reader that duct makes cannot wait for a while only, as its handle can.
     let (output, output_end) = io::pipe()?;
-    let mut command = request.command.to_std();
-    command.stdin(Stdio::null()).stdout(output_end.try_clone()?).stderr(output_end);
-    set_apart(&mut command);
+    let expression = request.command.expression().before_spawn(set_apart).stdout_file(output_end);
     let started = Instant::now();
-    let mut child = tokio::process::Command::from(command).spawn()?;
-    let group = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+    let handle = Arc::new(expression.start()?);
+    drop(expression); // It holds the end of the pipe too.
+    let group = handle.pids().first().and_then(|&pid| i32::try_from(pid).ok()).map(Pid::from_raw);
 
-    let output = tokio::net::unix::pipe::Receiver::from_owned_fd(output.into())?;
     let log = Arc::new(Log::new(&request.log));
-    let copying = tokio::spawn({
+    let (copying, copied) = mpsc::channel::<()>();
+    thread::spawn({
         let log = Arc::clone(&log);
-        async move { log.copy(output).await }
-    });
-    let mut watching = Watching::new(request, &log)?;
-
-    let time_up = async {
-        match request.time_limit_seconds {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs_f64(seconds)).await,
-            None => std::future::pending().await,
+        move || {
+            let _ = log.copy(output);
+            drop(copying);
         }
-    };
-    let ending = tokio::select! {
-        status = child.wait() => ending_of(status?),
-        () = time_up => Ending::TimedOut,
-        ending = watching.until_stuck() => ending,
-        _ = terminate.recv() => Ending::Interrupted,
-        _ = interrupt.recv() => Ending::Interrupted,
-        _ = hangup.recv() => Ending::Interrupted,
+    });
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    thread::spawn({
+        let (handle, is_interrupted) = (Arc::clone(&handle), Arc::clone(&is_interrupted));
+        move || {
+            if stop.forever().next().is_some() {
+                is_interrupted.store(true, Ordering::SeqCst);
+                end_gently(&handle, group);
+            }
+        }
+    });
+
+    let mut watching = Watching::new(request, &log)?;
+    let time_up = request
+        .time_limit_seconds
+        .and_then(|seconds| started.checked_add(Duration::try_from_secs_f64(seconds).ok()?));
+    let ending = loop {
+        let next_look = watching.next_look();
+        let deadline = time_up.map_or(next_look, |time_up| time_up.min(next_look));
+        if let Some(output) = handle.wait_deadline(deadline)? {
+            let is_interrupted = is_interrupted.load(Ordering::SeqCst);
+            break if is_interrupted { Ending::Interrupted } else { output.status.into() };
+        }
+        if time_up.is_some_and(|time_up| time_up <= Instant::now()) {
+            break Ending::TimedOut;
+        }
+        if watching.next_look() <= Instant::now()
+            && let Some(ending) = watching.look()
+        {
+            break ending;
+        }
     };
     let seconds = started.elapsed().as_secs_f64();
-    if matches!(ending, Ending::Stuck { .. }) {
+    match ending {
         // Those that can say what they are doing exit with it.
-        let _ = tokio::time::timeout(GRACE_PERIOD, child.wait()).await;
-    }
-    if matches!(ending, Ending::TimedOut | Ending::Interrupted) {
-        // Asked first: Julia then runs its `atexit` hooks, which remove temporary folders.
-        if let Some(group) = group {
-            let _ = killpg(group, Signal::SIGTERM);
-        }
-        let _ = tokio::time::timeout(GRACE_PERIOD, child.wait()).await;
+        Ending::Stuck { .. } => drop(handle.wait_timeout(GRACE_PERIOD)),
+        Ending::TimedOut => end_gently(&handle, group),
+        Ending::Exited(_) | Ending::Killed(_) | Ending::Interrupted => {}
     }
     if let Some(group) = group {
         end_family(group);
     }
     // With the family gone nobody holds the pipe's other end, but for a process that the kernel cannot end.
-    let _ = tokio::time::timeout(GRACE_PERIOD, copying).await;
+    let _ = copied.recv_timeout(GRACE_PERIOD);
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     // Linux counts in KiB, macOS in bytes: getrusage(2) of each.
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
@@ -158,7 +174,7 @@ async fn supervise(request: &Request) -> io::Result<Answer> {
 
 /// Gives a command a session of its own, without a terminal: what would ask there for a password finds none, instead of waiting for an
 /// answer, stopped in the background. It leaves no core behind, and goes with this process.
-fn set_apart(command: &mut std::process::Command) {
+fn set_apart(command: &mut std::process::Command) -> io::Result<()> {
     let set = || {
         nix::unistd::setsid()?;
         let (_, hard) = getrlimit(Resource::RLIMIT_CORE)?;
@@ -170,6 +186,17 @@ fn set_apart(command: &mut std::process::Command) {
     #[expect(unsafe_code, reason = "these are plain system calls: safe between fork and exec")]
     unsafe {
         command.pre_exec(set);
+    }
+    Ok(())
+}
+
+/// Ends a command, which is asked first: Julia then runs its `atexit` hooks, which remove temporary folders.
+fn end_gently(handle: &Handle, group: Option<Pid>) {
+    if let Some(group) = group {
+        let _ = killpg(group, Signal::SIGTERM);
+    }
+    if !matches!(handle.wait_timeout(GRACE_PERIOD), Ok(Some(_))) {
+        let _ = handle.kill();
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Watching<'a> {
     request: &'a Request,
     log: Arc<Log>,
     watchdog: Watchdog,
+    /// When it looked last.
+    last: Instant,
     stuck: Vec<StuckPackage>,
     /// Packages whose precompiling is ended at once: those of the request, and what was stuck since.
     known: Vec<String>,
@@ -39,6 +41,7 @@ impl<'a> Watching<'a> {
             request,
             log: Arc::clone(log),
             watchdog,
+            last: Instant::now(),
             stuck: Vec::new(),
             known,
             precompiling: Vec::new(),
@@ -46,37 +49,36 @@ impl<'a> Watching<'a> {
         })
     }
 
-    /// Becomes ready when the family is stuck and has said what it was doing, as far as it can. Julias that precompile and are stuck
-    /// are ended on the way.
-    pub async fn until_stuck(&mut self) -> Ending {
-        let mut last = Instant::now();
-        loop {
-            let mut period = self.watchdog.period();
-            if !self.known.is_empty() {
-                period = period.min(Duration::from_secs(1));
-            }
-            tokio::time::sleep(period).await;
-            let members = family::members(Pid::this());
-            self.watchdog.look(&members, self.log.printed(), last.elapsed());
-            last = Instant::now();
-            if self.request.command.waits_for.as_ref().is_some_and(|file| !file.exists()) {
-                self.watchdog.forgive();
-            }
-            self.end_known(&members);
-            self.tell_of_waiting(&members);
-            if !self.watchdog.says_stuck() {
-                continue;
-            }
-            let seconds = self.watchdog.idle().as_secs();
-            let precompiling = stuck_precompiling(&members);
-            self.describe(&members, seconds);
-            if precompiling.is_empty() {
-                ask(&members);
-                return Ending::Stuck { seconds };
-            }
-            self.end_alone(&precompiling, &members).await;
+    /// When to look next.
+    pub fn next_look(&self) -> Instant {
+        let period = self.watchdog.period();
+        self.last + if self.known.is_empty() { period } else { period.min(Duration::from_secs(1)) }
+    }
+
+    /// Looks whether the family is stuck, and has it say what it was doing, as far as it can. Julias that precompile and are stuck are
+    /// ended alone.
+    pub fn look(&mut self) -> Option<Ending> {
+        let members = family::members(Pid::this());
+        self.watchdog.look(&members, self.log.printed(), self.last.elapsed());
+        self.last = Instant::now();
+        if self.request.command.waits_for.as_ref().is_some_and(|file| !file.exists()) {
             self.watchdog.forgive();
         }
+        self.end_known(&members);
+        self.tell_of_waiting(&members);
+        if !self.watchdog.says_stuck() {
+            return None;
+        }
+        let seconds = self.watchdog.idle().as_secs();
+        let precompiling = stuck_precompiling(&members);
+        self.describe(&members, seconds);
+        if precompiling.is_empty() {
+            ask(&members);
+            return Some(Ending::Stuck { seconds });
+        }
+        self.end_alone(&precompiling, &members);
+        self.watchdog.forgive();
+        None
     }
 
     /// Ends the Julias that precompile what is known to get stuck.
@@ -142,7 +144,7 @@ impl<'a> Watching<'a> {
 
     /// Ends Julias that precompile a package each, with what they started. Whoever waits for them finds that the package does not
     /// precompile.
-    async fn end_alone(&mut self, precompiling: &[(Member, String)], all: &[Member]) {
+    fn end_alone(&mut self, precompiling: &[(Member, String)], all: &[Member]) {
         for (_, name) in precompiling {
             let seconds = self.watchdog.idle().as_secs_f64();
             self.notice(format!(
@@ -158,7 +160,7 @@ impl<'a> Watching<'a> {
         };
         let deadline = Instant::now() + GRACE_PERIOD;
         while Instant::now() < deadline && precompiling.iter().any(|(member, _)| is_there(member)) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            std::thread::sleep(Duration::from_millis(100));
         }
         for (member, _) in precompiling.iter().filter(|(member, _)| is_there(member)) {
             end_with_descendants(member, all);
