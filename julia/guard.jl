@@ -237,6 +237,8 @@ function say_others(look::Look)
     others = sort!(look.others; by = key -> key.name)
     # Pkg precompiles what it does not take for a part of the image.
     has_sysimage_modules && filter!(key -> !(key in others), Base._sysimage_modules)
+    # `jlsys run -q`, or who started this process. Looked up in the session, not when the image is written.
+    get(ENV, "JLSYS_QUIET", "") == "1" && return
     changes = String[]
     for key in others[1:min(end, 5)]
         ours, theirs = held[key].version, version_in(look.places[key])

@@ -165,7 +165,7 @@ pub struct RunArgs {
     /// folder)
     #[arg(long, value_name = "PROJECT", conflicts_with = "project")]
     pub default_project: Option<String>,
-    /// Say nothing when Julia starts without an image
+    /// Say nothing when Julia starts, or a session loads packages, without an image
     #[arg(short, long)]
     pub quiet: bool,
     /// Julia's own arguments

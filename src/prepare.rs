@@ -75,24 +75,25 @@ impl Prepared {
         let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
         let cache = Surroundings::read(&directory).cache()?;
         let julia = find_julia(request.julia.as_deref(), &directory, &cache)?;
-        Self::with_julia(request, julia, cache, &directory)
+        let located = Located::find(request, &julia, &directory);
+        Self::of(request, julia, cache, located)
     }
 
-    /// The same when it is known already which Julia it is, and where the cache.
-    pub fn with_julia(
+    /// The same when it is known already which Julia it is, where the cache, and where the project.
+    pub fn of(
         request: &Request,
         mut julia: JuliaInstall,
         cache: Cache,
-        directory: &Path,
+        located: Located<'_>,
     ) -> Result<Self, Error> {
-        let surroundings = Surroundings::read(directory);
-        let depots = surroundings.depots(&julia.facts.bundled_depots, &julia.facts.version);
+        let Located { surroundings, depots, project } = located;
         let search = surroundings.search(request, &depots, &julia.facts.version);
-        let files = search.run()?;
+        let files = search.belonging_to(project?)?;
         let hidden = search.in_front(&files.project_file);
         if files.is_last_resort && !request.falls_back {
             let series = julia.facts.version.major_minor();
-            return Err(EnvironmentError::NoProjectAround { place: directory.to_owned(), series }.into());
+            let place = surroundings.directory.to_owned();
+            return Err(EnvironmentError::NoProjectAround { place, series }.into());
         }
         let mut environment = Environment::load(&files)?;
         if let Some(default) = &files.default_project {
@@ -344,13 +345,30 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// The project's file alone, whatever state the project is in; `None` where it is the default environment's for want of
-/// another, which Julia finds by itself.
-pub fn project_file(request: &Request, julia: &JuliaInstall, directory: &Path) -> Option<PathBuf> {
-    let surroundings = Surroundings::read(directory);
-    let depots = surroundings.depots(&julia.facts.bundled_depots, &julia.facts.version);
-    let found = surroundings.search(request, &depots, &julia.facts.version).project_file();
-    found.ok().and_then(|(file, is_last_resort)| (!is_last_resort).then_some(file))
+/// Where a project is, whatever state it is in.
+pub struct Located<'a> {
+    surroundings: Surroundings<'a>,
+    depots: Depots,
+    /// The project file, and whether it is that of the default environment for want of another.
+    project: Result<(PathBuf, bool), EnvironmentError>,
+}
+
+impl<'a> Located<'a> {
+    /// Looks for the project that a request is about.
+    pub fn find(request: &Request, julia: &JuliaInstall, directory: &'a Path) -> Self {
+        let surroundings = Surroundings::read(directory);
+        let depots = surroundings.depots(&julia.facts.bundled_depots, &julia.facts.version);
+        let project = surroundings.search(request, &depots, &julia.facts.version).project_file();
+        Self { surroundings, depots, project }
+    }
+
+    /// The project file; `None` where there is none, or the default environment's for want of another, which Julia finds by itself.
+    pub fn project_file(&self) -> Option<&Path> {
+        self.project
+            .as_ref()
+            .ok()
+            .and_then(|(file, is_last_resort)| (!is_last_resort).then_some(file.as_path()))
+    }
 }
 
 /// Takes along what notebooks need of the default environment. That one may be in any state: then nothing is taken.

@@ -52,7 +52,8 @@ impl State {
         if let Some(entry) = before.and_then(|record| cache.entry(&record.key).ok())
             && entry.key_inputs().is_ok_and(|inputs| inputs.differs_in_notebooks_alone(&prepared.inputs))
         {
-            return Self::of_entry(prepared.entry(&entry.header.key), prepared);
+            let is_right_here = entry.check_world(&prepared.here());
+            return Self::of_entry(is_right_here.map(|()| entry), prepared);
         }
         if let Served::No(refusal) = prepared.target_is_served() {
             return Self::NoTarget(refusal);

@@ -166,7 +166,11 @@ fn are_read_as_julia_reads_them() {
         let other = Asked::said(&output, "other").unwrap();
         let target = cpu != usual_cpu && cpu != "native";
         assert_eq!(read.cpu_target.as_deref().unwrap_or(&usual_cpu), cpu, "{line:?}");
-        assert_eq!(read.other_code(&[]).is_some(), target || other != usual, "{line:?}: {read:?} {other}");
+        assert_eq!(
+            read.refuse(true, &[], &asked.version).is_some(),
+            target || other != usual,
+            "{line:?}: {read:?} {other}"
+        );
     }
 }
 

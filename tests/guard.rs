@@ -113,6 +113,11 @@ fn a_session_that_goes_to_another_project_has_that_projects_versions() {
         let said = image.stderr() + &image.stdout();
         assert_eq!(said.matches("jlsys: ").count(), 1, "{said}");
         assert!(said.contains(&format!("{folder} wants Solver 2.0.0 (the image has 1.0.0)")), "{said}");
+        // Workers and children are as quiet as the session.
+        let mut command = project.command(&["run", "-q", "--", "-e", code]);
+        let quiet = Ran(command.env("JULIA_PROJECT", project.path("")).output().unwrap()).expect_status(0);
+        assert_eq!(quiet.stdout(), plain.stdout());
+        assert!(!quiet.stderr().contains("jlsys:"), "{}", quiet.stderr());
     }
     // What is loaded stays, as in plain Julia.
     let code = format!("using Model; import Pkg; Pkg.activate({folder:?}); using Model; {report}");

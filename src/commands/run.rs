@@ -4,16 +4,19 @@
 //! cache or the image, Julia starts, and one line says why it starts without the image.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::RunArgs;
 use crate::error::{Error, Exit};
-use crate::julia::{HandsOff, JuliaArguments, JuliaInstall, Processes, Wish, discover};
+use crate::julia::{HandsOff, JuliaArguments, Wish, discover};
 use crate::output::tell;
-use crate::prepare::{Prepared, Request, find_julia, locate_cache, project_file};
+use crate::prepare::{Located, Prepared, Request, find_julia, locate_cache};
 use crate::process::{self, Command};
 use crate::startup;
 use crate::state::State;
+
+/// The variable that keeps sessions with an image, and what they start, from saying what they load without it (`julia/guard.jl`).
+const QUIET: &str = "JLSYS_QUIET";
 
 pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
     let mut request = args.request();
@@ -25,23 +28,28 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
         request.julia = Some(channel.to_owned());
         args_for_julia = rest;
     }
+    let is_quiet = args.quiet || is_set(QUIET);
     let start = choose(args, &mut request, args_for_julia).or_else(|no_say| plain(&request, no_say))?;
-    if let Some(reason) = start.reason.filter(|_| !args.quiet) {
+    if let Some(reason) = start.reason.filter(|_| !is_quiet) {
         tell(format_args!("jlsys: plain Julia: {reason}"));
     }
     let mut command = Command::new(&start.julia);
+    let mut variables: &[(&str, &str)] = &[];
     if let Some(image) = start.image {
         command = command.option("--sysimage=", image);
+        if args.quiet {
+            variables = &[(QUIET, "1")];
+        }
     }
     if let Some(project) = start.project {
         command = command.option("--project=", project);
     }
     if let Some(startup) = start.startup {
-        let loader = if args.quiet { startup::QUIET_LOADER } else { startup::LOADER };
+        let loader = if is_quiet { startup::QUIET_LOADER } else { startup::LOADER };
         command = command.arg("-L").arg(startup.join(loader));
     }
     let command = command.args(args_for_julia);
-    let source = process::replace_with(&command.program, &command.args);
+    let source = process::replace_with(&command.program, &command.args, variables);
     Err(Error::Exec { julia: start.julia, source })
 }
 
@@ -67,7 +75,7 @@ enum NoSay {
 }
 
 fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) -> Result<Start, NoSay> {
-    if std::env::var_os("JLSYS_DISABLE").is_some_and(|value| value == "1") {
+    if is_set("JLSYS_DISABLE") {
         return Err(NoSay::Asked);
     }
     let fault = NoSay::Fault;
@@ -78,7 +86,9 @@ fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) ->
     if says.hands_off == Some(HandsOff::NoSession) {
         return Err(NoSay::Asked);
     }
-    let project = which_project(args, request, &says, &julia, &directory);
+    let told = settle_project(args, request, &says);
+    let located = Located::find(request, &julia, &directory);
+    let project = told.argument(&located);
     let plain =
         |project, reason| Ok(Start { julia: julia.command.clone(), project, reason, ..Start::default() });
     match says.hands_off {
@@ -89,65 +99,71 @@ fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) ->
         Some(_) => return plain(project, None),
         None => {}
     }
-    let prepared = match Prepared::with_julia(request, julia.clone(), cache, &directory) {
+    let prepared = match Prepared::of(request, julia.clone(), cache, located) {
         Ok(prepared) => prepared,
         Err(error) => return plain(project, Some(error.to_string())),
     };
-    if let Some(option) = says.other_code(&prepared.settings.julia_args) {
-        return plain(project, Some(format!("{option} asks for other code than an image has")));
-    }
     let mut state = State::for_session(&prepared);
     if state.untried().is_some() {
         state =
             process::block_on(state.tried(&prepared)).map_err(|error| NoSay::Fault(Error::Runtime(error)))?;
     }
     let (image, startup) = match &state {
-        State::Ready(entry) => {
-            entry.note_use();
-            (entry.image(), entry.startup())
-        }
+        State::Ready(entry) => (entry.image(), entry.startup()),
         _ => (None, None),
     };
-    let mut reason = (image.is_none() && startup.is_none()).then(|| state.reason(&prepared));
-    // Julia loads the file that loads it on each process.
-    let is_in_the_way = match says.processes {
-        None => false,
-        Some(Processes::Here) => !prepared.julia.differences().loads_files_beside_processes(),
-        Some(Processes::Elsewhere) => true,
-    };
-    let startup = if startup.is_some() && is_in_the_way {
-        reason = Some("beside -p or --machine-file this Julia loads no startup package".to_owned());
-        None
-    } else {
-        startup
-    };
-    Ok(Start { julia: julia.command, image, startup, project, reason })
+    let compiled_with = &prepared.settings.julia_args;
+    let refusal = says.refuse(startup.is_none(), compiled_with, &prepared.julia.facts.version);
+    let is_nothing = image.is_none() && startup.is_none();
+    if let Some(reason) = refusal.or_else(|| is_nothing.then(|| state.reason(&prepared))) {
+        return plain(project, Some(reason));
+    }
+    if let State::Ready(entry) = &state {
+        entry.note_use();
+    }
+    Ok(Start { julia: julia.command, image, startup, project, reason: None })
 }
 
-/// Settles which project the request is about, and says what Julia is to be told of that: nothing where its own arguments or
-/// `JULIA_PROJECT` say it, and where it is the default environment, so that a session is as plain Julia's.
-fn which_project(
-    args: &RunArgs,
-    request: &mut Request,
-    says: &JuliaArguments,
-    julia: &JuliaInstall,
-    directory: &Path,
-) -> Option<OsString> {
+/// What Julia is to be told of its project.
+enum Told {
+    /// Nothing: its own arguments or `JULIA_PROJECT` say it.
+    Nothing,
+    /// Where the project was found, unless it is the default environment: there a session is as plain Julia's.
+    WhereFound {
+        /// What the user asked for: where there is no such project, that is Julia's to judge. Not every version knows the default by
+        /// the name that jlsys does.
+        asked: Option<OsString>,
+    },
+}
+
+impl Told {
+    fn argument(self, located: &Located<'_>) -> Option<OsString> {
+        match self {
+            Self::Nothing => None,
+            Self::WhereFound { asked } => located.project_file().map(OsString::from).or(asked),
+        }
+    }
+}
+
+/// Settles which project the request is about.
+fn settle_project(args: &RunArgs, request: &mut Request, says: &JuliaArguments) -> Told {
     if let Some(project) = &says.project {
         request.project = None;
         request.julia_project = Some(project.clone());
-        return None;
+        return Told::Nothing;
     }
     let asked = request.project.clone().map(OsString::from);
     if asked.is_none() {
         if std::env::var_os("JULIA_PROJECT").is_some() {
-            return None;
+            return Told::Nothing;
         }
         request.project.clone_from(&args.default_project);
     }
-    // Where there is no such project, what the user asked for is Julia's to judge. Not every version knows the default by the
-    // name that jlsys does.
-    project_file(request, julia, directory).map(PathBuf::into_os_string).or(asked)
+    Told::WhereFound { asked }
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value == "1")
 }
 
 /// Plain Julia. The only thing that can still be wrong is that there is no Julia.

@@ -70,7 +70,18 @@ impl Search<'_> {
     ///
     /// There is no project, or a project file that says where its manifest is cannot be read.
     pub fn run(&self) -> Result<ProjectFiles, EnvironmentError> {
-        let (project_file, is_last_resort) = self.project_file()?;
+        self.belonging_to(self.project_file()?)
+    }
+
+    /// Finds what belongs to a project that [`project_file`](Self::project_file) found.
+    ///
+    /// # Errors
+    ///
+    /// A project file that says where its manifest is cannot be read.
+    pub fn belonging_to(
+        &self,
+        (project_file, is_last_resort): (PathBuf, bool),
+    ) -> Result<ProjectFiles, EnvironmentError> {
         let workspace = workspace::above(&project_file, self.home, self.julia)?;
         let root = workspace.last().unwrap_or(&project_file);
         Ok(ProjectFiles {

@@ -7,26 +7,26 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::Version;
+use super::{Differences, Version};
 
 /// What Julia's own arguments say that matters to which image a session can have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JuliaArguments {
     /// `--project`: `@.` when it has no value, and empty for the default environment.
     pub project: Option<String>,
-    /// `--cpu-target`.
-    pub cpu_target: Option<String>,
     /// Why jlsys has no say in how Julia starts.
     pub hands_off: Option<HandsOff>,
+    /// `--cpu-target`.
+    pub cpu_target: Option<String>,
     /// Where further processes are started, if they are.
-    pub processes: Option<Processes>,
+    processes: Option<Processes>,
     /// The last value of each option that makes Julia generate other code for packages.
     code: Vec<(&'static str, String)>,
 }
 
 /// Where further processes are started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Processes {
+enum Processes {
     /// On this machine: `-p`.
     Here,
     /// On others, too: `--machine-file`.
@@ -195,9 +195,24 @@ impl JuliaArguments {
         reader.found
     }
 
-    /// The option that asks for other code than an image has that was compiled with the options in `compiled_with`, as
-    /// people write it.
-    pub fn other_code(&self, compiled_with: &[String]) -> Option<String> {
+    /// Why a session with these arguments cannot have what was compiled with the options in `compiled_with`, an image or, where it is
+    /// none, a startup package; as a sentence.
+    pub fn refuse(&self, is_image: bool, compiled_with: &[String], julia: &Version) -> Option<String> {
+        if let Some(option) = self.other_code(compiled_with) {
+            return Some(format!("{option} asks for other code than an image has"));
+        }
+        // Julia loads the file that loads a startup package on each process.
+        let has_room = match self.processes {
+            None => true,
+            Some(Processes::Here) => Differences::of(julia).loads_files_beside_processes(),
+            Some(Processes::Elsewhere) => false,
+        };
+        (!is_image && !has_room)
+            .then(|| "beside -p or --machine-file this Julia loads no startup package".to_owned())
+    }
+
+    /// The option that asks for other code, as people write it.
+    fn other_code(&self, compiled_with: &[String]) -> Option<String> {
         if let Some(target) = self.cpu_target.as_ref().filter(|target| *target != "native") {
             return Some(format!("--cpu-target={target}"));
         }
@@ -435,6 +450,17 @@ mod tests {
         }
         assert_eq!(read(10, &["--machine-file=x", "-p2"]).processes, Some(Processes::Elsewhere));
         assert_eq!(read(10, &["script.jl", "-p", "2"]).processes, None);
+    }
+
+    #[test]
+    fn a_startup_package_is_refused_where_processes_are_started_that_cannot_load_it() {
+        let refused = |minor, is_image, args: &[&str]| {
+            read(minor, args).refuse(is_image, &[], &Version::new(1, minor, 0)).is_some()
+        };
+        assert!(refused(12, false, &["-p", "2"]) && !refused(11, false, &["-p", "2"]));
+        assert!(refused(11, false, &["--machine-file=x"]));
+        assert!(!refused(12, true, &["-p", "2", "--machine-file=x"]) && !refused(12, false, &["-q"]));
+        assert!(refused(12, true, &["--check-bounds=yes"]) && refused(12, false, &["--check-bounds=yes"]));
     }
 
     #[test]

@@ -3,7 +3,32 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::JuliaInstall;
 use crate::file::Sha256Digest;
+use crate::process::Command;
+
+/// The drivers in a folder, with the Julia and the project that they run in.
+#[derive(Debug, Clone, Copy)]
+pub struct Drivers<'a> {
+    /// The Julia.
+    pub julia: &'a JuliaInstall,
+    /// The project file.
+    pub project_file: &'a Path,
+    /// Where [`Driver::write_all`] put them.
+    pub folder: &'a Path,
+}
+
+impl Drivers<'_> {
+    /// A command that starts the Julia in the project; a driver is yet to be named, with [`path`](Self::path).
+    pub fn command(&self) -> Command {
+        self.julia.command(self.project_file)
+    }
+
+    /// Where a driver is.
+    pub fn path(&self, driver: Driver) -> PathBuf {
+        driver.path_in(self.folder)
+    }
+}
 
 /// A Julia file of jlsys's own.
 #[derive(Debug, Clone, Copy)]

@@ -10,10 +10,10 @@ mod probe;
 mod results;
 pub mod version;
 
-pub use arguments::{HandsOff, JuliaArguments, Processes};
+pub use arguments::{HandsOff, JuliaArguments};
 pub use differences::{Differences, Standing};
 pub use discover::{DiscoverError, Wish, discover, whence};
-pub use drivers::Driver;
+pub use drivers::{Driver, Drivers};
 pub use install::{Facts, JuliaInstall, LINK_IMAGE, LINK_OBJECT};
 pub use probe::{ProbeError, probe};
 pub use results::{Identity, PackageResults, write_packages};
