@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
-use crate::cache::{BuildLock, Cache, FailedBuild, Limits, Staging};
+use crate::cache::{Entry, Limits, Staging, Unusable};
 use crate::error::Error;
-use crate::julia::Driver;
-use crate::key::{Key, differences};
+use crate::julia::{Driver, Drivers};
+use crate::key::differences;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::process::{self, Watch};
@@ -25,6 +25,7 @@ mod attempt;
 mod cleaning;
 mod descent;
 mod disk;
+mod earlier;
 mod elsewhere;
 mod precompiling;
 mod reuse;
@@ -33,9 +34,11 @@ mod startup;
 mod traces;
 mod untouched;
 
+pub(crate) use earlier::lock;
 pub use sessions::serve_sessions;
 
 use cleaning::ForStartup;
+use earlier::{find, note_failure};
 use startup::MadeStartup;
 use traces::{Aims, Statements, Traced};
 
@@ -118,31 +121,25 @@ fn watch(prepared: &Prepared, options: BuildOptions, progress: &Progress) {
     });
 }
 
-/// Notes that a build came to nothing. It takes nothing away: what the project was built with before, and is right, goes on to count.
-fn note_failure(prepared: &Prepared, reason: &str) {
-    let failed = FailedBuild { key: prepared.key, reason: reason.to_owned() };
-    let before = prepared.as_last_built();
-    let is_ready = before.as_ref().is_some_and(|before| matches!(State::of(before), State::Ready(_)));
-    let overrides = before.as_ref().filter(|_| is_ready).map_or(&prepared.overrides, |it| &it.overrides);
-    let built = before.as_ref().and_then(|before| before.last_built.as_ref());
-    let key = built.map_or(prepared.key, |record| record.key);
-    let project_file = &prepared.environment.project_file;
-    // Where it cannot be written, as on a disk that is full, the next start knows less.
-    let _ = prepared.cache.keep_project_with(project_file, key, overrides, Some(failed));
-}
-
 /// Says so when what was built is not for the project as it is by now: its own workloads may have changed it.
 fn warn_of_changes(prepared: &Prepared, report: &mut Report) -> Result<(), Error> {
     let now = prepared.inputs_now()?;
-    if now.key() == report.key {
-        return Ok(());
-    }
-    let built = if prepared.key == report.key { Some(prepared.inputs.clone()) } else { None };
-    let changes = built.map(|built| differences(&built, &now)).unwrap_or_default();
-    let change = changes.first().map_or("the project changed", String::as_str);
+    let change = if now.key() == report.key {
+        // What is no part of the key: it says itself when it changed.
+        match prepared.entry(&report.key) {
+            Err(Unusable::OtherWorld(changes)) => changes.into_iter().next(),
+            _ => return Ok(()),
+        }
+    } else {
+        let changes =
+            if prepared.key == report.key { differences(&prepared.inputs, &now) } else { Vec::new() };
+        let change = changes.first().map_or("the project changed", String::as_str);
+        Some(format!("{change} while the image was built"))
+    };
     report.warnings.push(format!(
-        "{change} while the image was built, so that it is not used: `jlsys build` builds it again; a workload that writes \
-         into a package's source has this happen with each build"
+        "{}, so that it is not used: `jlsys build` builds it again; a workload that writes what a package is compiled from has \
+         this happen with each build",
+        change.unwrap_or_default()
     ));
     Ok(())
 }
@@ -241,63 +238,6 @@ pub async fn trace(
     Ok(report)
 }
 
-/// The report of an earlier build that settles this one.
-async fn find(prepared: &Prepared, options: BuildOptions, budget: &Budget) -> Option<Report> {
-    if options.force {
-        return None;
-    }
-    // What a start would refuse is not found.
-    let (entry, warning) = match State::of(prepared).tried(prepared).await {
-        State::Ready(entry) => (Some(*entry), None),
-        // Another would not be loaded either.
-        State::Unmappable(why) => (prepared.cache.entry(&prepared.key).ok(), Some(why)),
-        _ => (None, None),
-    };
-    if let Some(entry) = entry.filter(|entry| entry.header.key == prepared.key) {
-        let mut report = entry.report().ok()?;
-        report.warnings.extend(warning);
-        if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
-            return None;
-        }
-        if report.image_pending && !options.quick || !entry.stale_groups(&prepared.depots).groups.is_empty() {
-            return None;
-        }
-        report.outcome = BuildOutcome::Hit;
-        entry.note_use();
-        return Some(report);
-    }
-    let mut report = prepared.cache.failure(&prepared.key).filter(|_| !options.retry)?;
-    // What there was too little time for is worth another try when there is more.
-    if let Some(seconds) = report.cut_short
-        && budget.total().is_none_or(|total| total.as_secs_f64() > seconds)
-    {
-        return None;
-    }
-    report.warnings.push("it was tried before and not again; `--retry` tries again".to_owned());
-    Some(report)
-}
-
-/// Takes the right to build `key`, or to pull it; waits while somebody else has it.
-pub(crate) async fn lock(
-    cache: &Cache,
-    key: &Key,
-    budget: &Budget,
-    progress: &Progress,
-) -> Result<BuildLock, Error> {
-    let mut waiting = None;
-    loop {
-        if let Some(lock) = cache.try_lock(key)? {
-            return Ok(lock);
-        }
-        if budget.is_short_of(Duration::ZERO) {
-            let budget = budget.to_string();
-            return Err(Error::OutOfTime { budget, doing: "another jlsys was building this image" });
-        }
-        waiting.get_or_insert_with(|| progress.phase("waiting for another jlsys that builds this image"));
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
 /// A build under way.
 struct Build<'a> {
     prepared: &'a Prepared,
@@ -305,13 +245,13 @@ struct Build<'a> {
     budget: Budget,
     progress: &'a Progress,
     staging: Staging,
-    drivers: PathBuf,
+    drivers_folder: PathBuf,
     report: Report,
     startup: Option<MadeStartup>,
     /// Why there is no startup package, where one was tried.
     startup_problem: Option<String>,
-    /// An image that is there and right while another one is built in its place.
-    image_before: Option<PathBuf>,
+    /// An entry with an image, that is there and right while another one is built in its place.
+    before: Option<Box<Entry>>,
     /// Whether the project has a startup package because there can be no image: then only its groups are made anew.
     is_settled: bool,
 }
@@ -324,9 +264,9 @@ impl<'a> Build<'a> {
         progress: &'a Progress,
         staging: Staging,
     ) -> Result<Self, Error> {
-        let drivers = staging.work().join("drivers");
-        std::fs::create_dir(&drivers).map_err(Error::file(&drivers))?;
-        Driver::write_all(&drivers).map_err(Error::file(&drivers))?;
+        let drivers_folder = staging.work().join("drivers");
+        std::fs::create_dir(&drivers_folder).map_err(Error::file(&drivers_folder))?;
+        Driver::write_all(&drivers_folder).map_err(Error::file(&drivers_folder))?;
         if let Some(load_path) = &prepared.julia.load_path {
             load_path.write().map_err(Error::file(prepared.cache.root()))?;
         }
@@ -335,26 +275,27 @@ impl<'a> Build<'a> {
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
         report.warnings.extend(prepared.target_warning());
-        let before = prepared.cache.entry(&prepared.key).ok().and_then(|entry| entry.report().ok());
-        let settled = before.filter(|before| before.tier == Tier::Startup && !before.image_pending);
+        let known = prepared.cache.entry(&prepared.key).ok().and_then(|entry| entry.report().ok());
+        let settled = known.filter(|known| known.tier == Tier::Startup && !known.image_pending);
         let settled = settled.filter(|_| !options.force && !options.retry);
         let is_settled = settled.is_some();
-        settled.into_iter().flat_map(|before| before.warnings).for_each(|warning| report.warn_once(warning));
-        let image_before = match State::of(prepared) {
-            State::Ready(entry) if entry.header.key == prepared.key => entry.image(),
+        settled.into_iter().flat_map(|known| known.warnings).for_each(|warning| report.warn_once(warning));
+        let before = match State::of(prepared) {
+            State::Ready(entry) if entry.header.key == prepared.key => Some(entry),
             _ => None,
         };
+        let before = before.filter(|entry| entry.image().is_some());
         Ok(Self {
             prepared,
             options,
             budget,
             progress,
             staging,
-            drivers,
+            drivers_folder,
             report,
             startup: None,
             startup_problem: None,
-            image_before,
+            before,
             is_settled,
         })
     }
@@ -405,6 +346,11 @@ impl<'a> Build<'a> {
     /// Whether no image is to be built.
     fn stops_at_startup(&self) -> bool {
         self.options.quick || self.is_settled
+    }
+
+    fn drivers(&self) -> Drivers<'_> {
+        let Prepared { julia, environment, .. } = self.prepared;
+        Drivers { julia, project_file: &environment.project_file, folder: &self.drivers_folder }
     }
 
     /// How many workloads to run at once.

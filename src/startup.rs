@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::environment::Uuid;
 use crate::file::Sha256Digest;
-use crate::julia::{Driver, Identity, JuliaInstall, write_packages};
+use crate::julia::{Driver, Drivers, Identity, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Command, Finished, ProcessError};
 use crate::sysimage::{NoTarget, Replay, code_generation, memory_for, said, stalled};
@@ -51,12 +51,8 @@ pub const SOURCES: &[Driver] =
 
 /// What a startup package is built from.
 pub struct StartupInputs<'a> {
-    /// The Julia to build with.
-    pub julia: &'a JuliaInstall,
-    /// The project file.
-    pub project_file: &'a Path,
-    /// The folder with jlsys's drivers.
-    pub drivers: &'a Path,
+    /// What builds it, in the project that it is for.
+    pub drivers: Drivers<'a>,
     /// The folder with [`SOURCES`].
     pub sources: &'a Path,
     /// What to build.
@@ -141,7 +137,7 @@ pub async fn build_group(
         .env("JLSYS_GROUP_PACKAGES", &packages)
         .env("JLSYS_GROUP_STATEMENTS", &statements)
         .env("JLSYS_GROUP_REPLAYED", &replayed)
-        .envs(code_generation(inputs.julia, memory_for(inputs.number)));
+        .envs(code_generation(inputs.drivers.julia, memory_for(inputs.number)));
     let precompiled = tokio::select! {
         precompiled = run(inputs, &command, &result, &log) => precompiled?,
         line = stalled(&replayed, inputs.statement_limit) => {
@@ -164,11 +160,11 @@ pub async fn left_of(
     write_group(group, &packages, &statements)?;
     let log = inputs.logs.join(format!("startup-together-{number}.log"));
     let command = inputs
-        .julia
-        .command(inputs.project_file)
+        .drivers
+        .command()
         .arg("-L")
         .arg(inputs.folder.join(LOADER))
-        .arg(Driver::LEFT.path_in(inputs.drivers))
+        .arg(inputs.drivers.path(Driver::LEFT))
         .args([&packages, &statements, &results]);
     let finished = process::run(&command, Some(inputs.time_limit), &log).await?;
     let text = std::fs::read_to_string(&results).unwrap_or_default();
@@ -242,13 +238,13 @@ fn first_uuid() -> Uuid {
 
 fn precompile(inputs: &StartupInputs<'_>, source: Driver, uuid: Uuid, result: &Path) -> Command {
     inputs
-        .julia
-        .command(inputs.project_file)
-        .arg(Driver::STARTUP.path_in(inputs.drivers))
+        .drivers
+        .command()
+        .arg(inputs.drivers.path(Driver::STARTUP))
         .arg(source.path_in(inputs.sources))
         .arg(uuid.to_string())
         .args([&inputs.folder.join(DEPOT), result])
-        .env("JULIA_CPU_TARGET", inputs.plan.cpu_target.argument(&inputs.julia.facts.arch))
+        .env("JULIA_CPU_TARGET", inputs.plan.cpu_target.argument(&inputs.drivers.julia.facts.arch))
 }
 
 async fn run(

@@ -144,7 +144,7 @@ fn a_build_that_fails_takes_nothing_away() {
     set_failing(&shim, true);
     let ran = project.jlsys(&["build", "--cpu-target", "native", "--exclude", "Sockets"]).expect_status(3);
     let said = ran.stderr();
-    assert!(said.contains("no image could be built; `jlsys run` goes on with what was there"), "{said}");
+    assert!(said.contains("no new image; `jlsys run` goes on with what was there"), "{said}");
     expect_ready(true);
     let text = project.jlsys(&["status"]).expect_status(0).stdout();
     assert!(text.starts_with("ready:") && text.contains("the last build came to nothing: Julia"), "{text}");
@@ -188,6 +188,54 @@ fn an_image_that_is_right_does_not_give_way_to_a_startup_package() {
         assert_eq!((&report["outcome"], &report["tier"]), (&"hit".into(), &"full".into()), "{report:#}");
         assert_eq!(image_of_a_start(&shim.project), image);
     }
+}
+
+#[test]
+fn what_comes_to_less_than_what_is_there_does_not_take_its_place() {
+    // `one` statement cannot be compiled, or no image can be written with `any`.
+    let shim = Shim::new(
+        "case $(cat \"$JLSYS_CACHE_DIR/../fail\" 2>/dev/null) in
+        one) n=$(grep -n shuffle $statements | head -n 1 | cut -d: -f1); [ -z \"$n\" ] || crash_at $n ;;
+        any) [ ! -s $statements ] || { echo 'ERROR: broken for now' >&2; exit 1; } ;;
+        esac",
+    );
+    let shim = shim.without_startup();
+    let project = &shim.project;
+    let fail = |how: &str| std::fs::write(project.outside("fail"), how).unwrap();
+    let expect_stays = |tier: &str| {
+        let report = shim.build(&["--force"], 3);
+        let failure = report["failure"].as_str().unwrap();
+        assert!(failure.starts_with("nothing as good as the image that is there"), "{failure}");
+        expect_starts_with_image(project);
+        project.jlsys(&["status"]).expect_status(0).expect_stdout(&format!("({tier})"));
+        project
+            .jlsys(&["status"])
+            .expect_status(0)
+            .expect_stdout("the last build came to nothing: nothing as");
+        assert_eq!(shim.build(&[], 0)["tier"], tier);
+        shim.expect_nothing_left();
+    };
+
+    // Some of `shuffle`'s statements are left out, and that is better than packages alone.
+    fail("one");
+    assert_eq!(shim.build(&[], 0)["tier"], "reduced");
+    fail("any");
+    expect_stays("reduced");
+    // As good is good enough.
+    fail("one");
+    assert_eq!(shim.build(&["--force"], 0)["outcome"], "built");
+
+    // When there is a full one, nothing less is tried.
+    fail("");
+    assert_eq!(shim.build(&["--retry"], 0)["tier"], "full");
+    let before = shim.attempts().len();
+    fail("one");
+    expect_stays("full");
+    assert_eq!(shim.attempts().len(), before + 1);
+    // Without it, what is less is better than nothing.
+    let key = state(project)["key"].as_str().unwrap().to_owned();
+    project.jlsys(&["cache", "rm", "--force", &key]).expect_status(0);
+    assert_eq!(shim.build(&[], 0)["tier"], "reduced");
 }
 
 #[test]

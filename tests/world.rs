@@ -340,3 +340,64 @@ fn a_package_that_keeps_its_place_is_found_and_no_other() {
     expected.sort();
     assert_eq!(found, expected);
 }
+
+/// A build of a project whose script changes `file` of a package after that was read. A shim stands in for the process that writes the
+/// object, and says what Julia read as Julia's caches do: with size and time of change.
+fn built_while_it_changes(project: Project, package: &str, file: &Path) -> (Shim, Value) {
+    let script =
+        format!("using {package}; write({:?}, \"const ENGINE = 22\\n\")", file.display().to_string());
+    let project = project.file("precompile.jl", &script);
+    let manifest = std::fs::read_to_string(project.path("Manifest.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let uuid = manifest[package][0]["uuid"].as_str().unwrap().to_owned();
+    let metadata = file.metadata().unwrap();
+    let seconds = metadata.modified().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let read = format!("{uuid}\t{}\t{seconds}\t{}", metadata.len(), file.display());
+    std::fs::write(project.outside("read"), format!("{read}\n")).unwrap();
+    let fault = format!("cp '{}' \"${{packages%/*}}/read\"", project.outside("read").display());
+    let shim = Shim::of(project, &fault, "cp \"$base\" \"$out\"").without_startup();
+    let report = shim.build(&[], 0);
+    (shim, report)
+}
+
+#[test]
+fn an_image_that_its_own_build_made_stale_says_so_at_the_end() {
+    // What `deps/build.jl` writes.
+    let source = "include(joinpath(@__DIR__, \"..\", \"deps\", \"deps.jl\"))";
+    let project = Project::new()
+        .package(package("Engine", source))
+        .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+        .write();
+    let folder = std::fs::read_dir(project.depot().join("packages/Engine")).unwrap().next().unwrap().unwrap();
+    let built = folder.path().join("deps/deps.jl");
+    std::fs::create_dir_all(built.parent().unwrap()).unwrap();
+    std::fs::write(&built, "const ENGINE = 1\n").unwrap();
+    let (shim, report) = built_while_it_changes(project, "Engine", &built);
+    let expected = "Engine: deps/deps.jl changed while the image was built";
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains(&format!("{expected}, so that it is not used: `jlsys build`")), "{warnings}");
+    expect_plain(&shim.project, "stale", &[expected]);
+
+    // The code of a package by path.
+    let project = Project::new()
+        .package(package("Own", "include(\"more.jl\")").by_path())
+        .settings("include = [\"Own\"]\n\n[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+        .write()
+        .file("Own/src/more.jl", "const ENGINE = 1\n");
+    let source = project.path("Own/src/more.jl");
+    let (shim, report) = built_while_it_changes(project, "Own", &source);
+    let warnings = report["warnings"].to_string();
+    let expected = "Own: its files changed";
+    assert!(
+        warnings.contains(&format!("{expected} while the image was built, so that it is not")),
+        "{warnings}"
+    );
+    expect_plain(&shim.project, "stale", &[expected]);
+    // The script writes the same again, which is no change.
+    let report = shim.build(&[], 0);
+    assert_eq!(
+        (&report["outcome"], report["warnings"].to_string().contains("changed")),
+        (&"built".into(), false)
+    );
+    expect_image(&shim.project);
+}

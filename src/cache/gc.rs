@@ -130,7 +130,10 @@ impl Cache {
         let Some(_lock) = self.try_lock(key)? else {
             return Err(CacheError::BeingBuilt { key: key.short() });
         };
-        self.discard(&folder)
+        self.discard(&folder)?;
+        // A later build may have failed at being as good.
+        self.forget_failure(key);
+        Ok(())
     }
 
     /// Removes a folder that is no entry.

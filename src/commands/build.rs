@@ -56,13 +56,13 @@ pub(super) fn exit(report: &Report, strict: bool) -> Exit {
     }
 }
 
-/// What `jlsys run` starts after a build that came to nothing.
-pub(super) fn what_starts(prepared: &Prepared) -> String {
+/// What a build means that came to nothing.
+pub(super) fn nothing_new(prepared: &Prepared) -> String {
     match prepared.as_last_built().as_ref().map(State::of) {
         Some(State::Ready(entry)) => {
-            format!("`jlsys run` goes on with what was there: {}", entry.folder().display())
+            format!("no new image; `jlsys run` goes on with what was there: {}", entry.folder().display())
         }
-        _ => "Julia starts as it always did".to_owned(),
+        _ => "no image could be built; Julia starts as it always did".to_owned(),
     }
 }
 
@@ -77,7 +77,7 @@ fn summarise(report: &Report, prepared: &Prepared, progress: &Progress) {
         progress.warn(warning);
     }
     let Some(path) = report.image.as_ref().or(report.startup.as_ref()) else {
-        progress.say(&format!("no image could be built; {}", what_starts(prepared)));
+        progress.say(&nothing_new(prepared));
         return;
     };
     let verb = match report.outcome {

@@ -53,8 +53,8 @@ struct Done {
     cpus: String,
     kernels: Vec<String>,
     freed: u64,
-    /// What Julia starts with where nothing was built.
-    otherwise: String,
+    /// What it means where nothing was built.
+    nothing_new: String,
 }
 
 fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
@@ -105,8 +105,8 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         Some(_) => kernels(args, progress)?,
         None => Vec::new(),
     };
-    let otherwise = super::build::what_starts(&prepared);
-    Ok(Done { otherwise, cpus: prepared.plan.cpu_target.to_string(), kernels, freed, report })
+    let nothing_new = super::build::nothing_new(&prepared);
+    Ok(Done { nothing_new, cpus: prepared.plan.cpu_target.to_string(), kernels, freed, report })
 }
 
 /// Makes Jupyter's Julia kernels start through jlsys; what became of each, in words.
@@ -155,7 +155,7 @@ impl Done {
             (None, _) if report.startup.is_some() => "the startup package is in place".to_owned(),
             (Some(_), BuildOutcome::Hit) => "the image was there already".to_owned(),
             (Some(_), _) => "the image is in place".to_owned(),
-            (None, _) => format!("no image could be built; {}", self.otherwise),
+            (None, _) => self.nothing_new.clone(),
         };
         if let Some(startup) = &report.startup {
             line("startup", startup.display().to_string());

@@ -124,7 +124,7 @@ impl<'a> Build<'a> {
             julia: &self.prepared.julia,
             project_file: &environment.project_file,
             other_project_files: environment.companions.iter().map(|c| c.project_file.as_path()).collect(),
-            drivers: self.drivers.clone(),
+            drivers: self.drivers_folder.clone(),
             plan: plan.clone(),
             statements: statements.to_owned(),
             folder,
@@ -145,7 +145,6 @@ impl<'a> Build<'a> {
         linker: &Linker,
     ) -> Result<(Replay, World, Sources), AttemptError> {
         let julia = &self.prepared.julia;
-        let project_file = &self.prepared.environment.project_file;
         let plan = &process.inputs().plan;
         let what = format!(
             "compiling {} and {} into an image for {} CPUs (this takes minutes)",
@@ -185,17 +184,8 @@ impl<'a> Build<'a> {
         self.note_phase("link", elapsed);
 
         let phase = self.progress.phase("trying the image in a fresh Julia");
-        let finished = verify(
-            julia,
-            project_file,
-            &self.drivers,
-            plan,
-            &image,
-            folder,
-            &self.attempt_log("verify", number),
-        )
-        .await
-        .map_err(verify_failed)?;
+        let log = self.attempt_log("verify", number);
+        let finished = verify(self.drivers(), plan, &image, folder, &log).await.map_err(verify_failed)?;
         self.report.saw_memory(finished.peak_memory_bytes);
         let (world, sources) = self.look_around(number, process.inputs(), &image).await;
         let elapsed = phase.done("");
@@ -210,9 +200,7 @@ impl<'a> Build<'a> {
         let here = prepared.here();
         let places = Places::of(&here, &inputs.plan);
         let look = Look {
-            julia: inputs.julia,
-            project_file: inputs.project_file,
-            drivers: &self.drivers,
+            drivers: self.drivers(),
             plan: &inputs.plan,
             image,
             folder: &inputs.folder,

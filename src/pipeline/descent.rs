@@ -1,9 +1,10 @@
 //! The second half of a build: smaller and smaller attempts at an image, and committing the one that works.
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::attempt::{AttemptError, Made};
-use super::{Build, Statements, note_cut_short};
+use super::{Build, Statements, broken, note_cut_short};
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::key::{KeyInputs, differences};
@@ -31,6 +32,12 @@ impl<'a> Build<'a> {
         let mut number = 0;
         let mut writing_takes = Duration::ZERO;
         while let Some(attempt) = ladder.next() {
+            let smaller = plan.without(&attempt.packages_out);
+            if self.has_full_before() && tier_of(&smaller, &attempt, &statements.owners) != Tier::Full {
+                let cause = broken(&smaller).next().unwrap_or(last_failure);
+                last_failure = format!("nothing as good as the image that is there (tier full): {cause}");
+                break;
+            }
             if self.budget.is_short_of(writing_takes) {
                 note_cut_short(&mut self.report, &self.budget, "left too little to try again with less");
                 if number == 0 {
@@ -46,7 +53,9 @@ impl<'a> Build<'a> {
                 Ok(made) => {
                     writing_takes = started.elapsed();
                     ladder.worked();
-                    if ladder.next().is_some() && !self.is_worth_less_than_startup(&attempt, statements) {
+                    let is_less = self.is_worth_less_than_startup(&attempt, statements)
+                        || self.is_less_than_before(&attempt, &made.plan, &statements.owners);
+                    if ladder.next().is_some() && !is_less {
                         self.commit_meanwhile(&attempt, &made, &statements.owners)?;
                     }
                     best = Some((attempt, made));
@@ -78,6 +87,9 @@ impl<'a> Build<'a> {
                 self.settle_for_startup(last_failure).await
             }
             None if self.startup.is_some() => self.settle_for_startup(last_failure).await,
+            Some((attempt, made)) if self.is_less_than_before(&attempt, &made.plan, &statements.owners) => {
+                self.give_up(format!("nothing as good as the image that is there: {last_failure}"))
+            }
             Some((attempt, made)) => self.commit(&attempt, made, &statements.owners),
             None => self.give_up(last_failure),
         }
@@ -86,6 +98,20 @@ impl<'a> Build<'a> {
     /// Statements are worth more than packages that load at once.
     fn is_worth_less_than_startup(&self, attempt: &Attempt<Owner>, statements: &Statements) -> bool {
         self.startup.is_some() && attempt.owners.is_empty() && !statements.owners.is_empty()
+    }
+
+    /// Whether there is an image already that nothing can be better than.
+    fn has_full_before(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| before.header.tier == Tier::Full)
+    }
+
+    /// Whether there is a better image already. That one stays.
+    fn is_less_than_before(&self, attempt: &Attempt<Owner>, plan: &Plan, owners: &[Owner]) -> bool {
+        self.before.as_ref().is_some_and(|before| {
+            let rank = |tier, packages| (tier, Reverse(packages));
+            rank(tier_of(plan, attempt, owners), plan.packages.len())
+                > rank(before.header.tier, before.header.packages)
+        })
     }
 
     /// Commits an image that works while one with more in it is tried: from here on it serves, whatever becomes of the other.
@@ -132,17 +158,21 @@ impl<'a> Build<'a> {
     }
 }
 
-/// A build's report, with what the image of an attempt holds.
-fn describe(mut report: Report, attempt: &Attempt<Owner>, made: &Made, owners: &[Owner]) -> Report {
+/// The tier of an image of `plan` that was made with what an attempt says.
+fn tier_of(plan: &Plan, attempt: &Attempt<Owner>, owners: &[Owner]) -> Tier {
     let all_owners = attempt.owners.len() == owners.len();
-    let nothing_broke = made.plan.left_out.iter().all(|left_out| left_out.reason.is_chosen());
-    report.tier = if all_owners && nothing_broke && attempt.statements_out.is_empty() {
+    if all_owners && attempt.statements_out.is_empty() && broken(plan).next().is_none() {
         Tier::Full
     } else if attempt.owners.is_empty() && !owners.is_empty() {
         Tier::Load
     } else {
         Tier::Reduced
-    };
+    }
+}
+
+/// A build's report, with what the image of an attempt holds.
+fn describe(mut report: Report, attempt: &Attempt<Owner>, made: &Made, owners: &[Owner]) -> Report {
+    report.tier = tier_of(&made.plan, attempt, owners);
     report.set_plan(&made.plan);
     report.statements.compiled = made.replay.compiled;
     report.statements.rejected = made.replay.rejected;

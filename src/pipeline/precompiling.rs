@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Build;
 use crate::error::Error;
+use crate::julia::Drivers;
 use crate::prepare::Prepared;
 use crate::process::Standstill;
 use crate::report::PhaseReport;
@@ -48,8 +49,9 @@ impl Build<'_> {
         let (mut all, mut peak_memory_bytes, mut stuck) = (true, 0, Vec::new());
         let jobs = self.jobs();
         for (project, named, log) in runs {
+            let drivers = Drivers { project_file: project, ..self.drivers() };
             let how = Precompiling { purpose, named, jobs, deadline, once_more: false };
-            let mut finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
+            let mut finished = workload::precompile(drivers, how, &log).await?;
             stuck.extend(finished.standstills(|| title.to_owned()));
             // What was stuck comes and goes (JuliaLang/julia issue 52666). The others are there by now.
             let suspect = finished.newly_stuck().next().map(|package| package.name.clone());
@@ -57,7 +59,7 @@ impl Build<'_> {
                 self.progress.say(&format!("  once more, after the others: {name}"));
                 let _ = std::fs::rename(&log, log.with_extension("stuck.log"));
                 let how = Precompiling { once_more: true, ..how };
-                finished = workload::precompile(julia, project, &self.drivers, how, &log).await?;
+                finished = workload::precompile(drivers, how, &log).await?;
                 stuck.extend(finished.standstills(|| title.to_owned()));
                 self.prepared.give_up_on_stuck(&finished);
             }

@@ -6,7 +6,7 @@ use super::BuildOptions;
 use crate::budget::Budget;
 use crate::cache::Entry;
 use crate::error::Error;
-use crate::julia::Driver;
+use crate::julia::{Driver, Drivers};
 use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::report::{PhaseReport, Report};
@@ -50,7 +50,8 @@ pub async fn serve_sessions(
     progress.say("ready: sessions use the image from now on");
     let work = tempfile::tempdir().map_err(Error::file("drivers"))?;
     Driver::write_all(work.path()).map_err(Error::file(work.path()))?;
-    let serving = Serving { prepared, options, budget, progress, entry, drivers: work.path().to_owned() };
+    let serving =
+        Serving { prepared, options, budget, progress, entry, drivers_folder: work.path().to_owned() };
     for step in steps {
         if budget.is_short_of(WORTH_STARTING) || !serving.take(step, report).await? {
             report.warnings.push(format!(
@@ -79,7 +80,7 @@ struct Serving<'a> {
     budget: &'a Budget,
     progress: &'a Progress,
     entry: Entry,
-    drivers: std::path::PathBuf,
+    drivers_folder: std::path::PathBuf,
 }
 
 impl Serving<'_> {
@@ -138,10 +139,11 @@ impl Serving<'_> {
             deadline: self.budget.end(),
             once_more,
         };
-        let project_file = &self.prepared.environment.project_file;
+        let Prepared { julia, environment, .. } = self.prepared;
+        let drivers =
+            Drivers { julia, project_file: &environment.project_file, folder: &self.drivers_folder };
         let log = self.log(step);
-        let finished =
-            workload::precompile(&self.prepared.julia, project_file, &self.drivers, how, &log).await?;
+        let finished = workload::precompile(drivers, how, &log).await?;
         report.saw_memory(finished.peak_memory_bytes);
         report.stuck.extend(finished.standstills(|| format!("precompiling {step}")));
         Ok(match finished.ending {

@@ -113,7 +113,7 @@ impl Build<'_> {
     pub(super) fn commit_startup(&self, tried: &TriedStartup, so_far: Report) -> Result<(), Error> {
         let Ok(made) = &tried.made else { return Ok(()) };
         // It would take the place of an image that is right, and that another may or may not follow.
-        if let Some(image) = &self.image_before {
+        if let Some(image) = self.before.as_ref().and_then(|before| before.image()) {
             if !self.options.quick {
                 self.progress
                     .say(&format!("`jlsys run` uses {} until the new image is there", image.display()));
@@ -156,9 +156,7 @@ impl Build<'_> {
         let sources = cache.startup_sources().map_err(|error| said(&error))?;
         let (folder, work, logs) = (self.staging.startup(), self.staging.work(), self.staging.logs());
         let inputs = StartupInputs {
-            julia,
-            project_file: &environment.project_file,
-            drivers: &self.drivers,
+            drivers: self.drivers(),
             sources: &sources,
             plan,
             folder: &folder,
@@ -334,7 +332,7 @@ impl Build<'_> {
         if self.startup.is_some() {
             let entry = self.prepared.cache.entry(&self.prepared.key).ok();
             let mut report = entry.and_then(|entry| entry.report().ok()).unwrap_or(self.report);
-            if self.image_before.is_some() {
+            if self.before.is_some() {
                 report.outcome = BuildOutcome::Hit;
             }
             return Ok(report);
@@ -348,7 +346,7 @@ impl Build<'_> {
 
     /// Ends a build that has a startup package and no image to use instead, for this reason.
     pub(super) async fn settle_for_startup(mut self, reason: String) -> Result<Report, Error> {
-        if self.image_before.is_some() {
+        if self.before.is_some() {
             return self.give_up(reason);
         }
         let _ = std::fs::remove_file(self.staging.image());

@@ -98,9 +98,7 @@ impl<'a> Build<'a> {
         let this = &*self;
         let jobs = this.jobs();
         let runner = Runner {
-            julia: &this.prepared.julia,
-            project_file: &this.prepared.environment.project_file,
-            drivers: &this.drivers,
+            drivers: this.drivers(),
             traces: &traces,
             logs: &logs,
             time_limit: this.prepared.settings.workloads.time_limit,

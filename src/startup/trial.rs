@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{LOADER, StartupError, StartupInputs};
-use crate::julia::{Driver, JuliaInstall};
+use crate::julia::{Driver, Drivers, JuliaInstall};
 use crate::process;
 
 /// How long loading all packages with their groups may take; seconds are normal.
@@ -34,7 +34,7 @@ pub struct TriedGroup {
 pub async fn try_groups(inputs: &StartupInputs<'_>) -> Result<Tried, StartupError> {
     let log = inputs.logs.join("verify-startup.log");
     let results = inputs.work.join("startup-tried");
-    let command = trial(inputs.julia, inputs.project_file, inputs.drivers, inputs.folder, &results);
+    let command = trial(inputs.drivers, inputs.folder, &results);
     let limit = inputs.time_limit.min(LOADING_LIMIT);
     let finished = process::run(&command, Some(limit), &log).await?;
     match parse(&std::fs::read_to_string(&results).unwrap_or_default()) {
@@ -50,23 +50,18 @@ pub async fn loads(julia: &JuliaInstall, project_file: &Path, folder: &Path) -> 
     if std::fs::write(driver.path_in(scratch.path()), driver.text).is_err() {
         return false;
     }
+    let drivers = Drivers { julia, project_file, folder: scratch.path() };
     let results = scratch.path().join("tried");
-    let command = trial(julia, project_file, scratch.path(), folder, &results);
+    let command = trial(drivers, folder, &results);
     let finished = process::run(&command, Some(LOADING_LIMIT), &scratch.path().join("log")).await;
     let tried = parse(&std::fs::read_to_string(&results).unwrap_or_default());
     finished.is_ok_and(|finished| finished.ending.is_success())
         && tried.is_some_and(|tried| tried.groups.iter().all(|group| group.problem.is_none()))
 }
 
-fn trial(
-    julia: &JuliaInstall,
-    project_file: &Path,
-    drivers: &Path,
-    folder: &Path,
-    results: &Path,
-) -> process::Command {
-    let driver = Driver::STARTUP_TRIAL.path_in(drivers);
-    julia.command(project_file).arg("-L").arg(folder.join(LOADER)).args([driver.as_path(), folder, results])
+fn trial(drivers: Drivers<'_>, folder: &Path, results: &Path) -> process::Command {
+    let driver = drivers.path(Driver::STARTUP_TRIAL);
+    drivers.command().arg("-L").arg(folder.join(LOADER)).args([driver.as_path(), folder, results])
 }
 
 /// Reads what `julia/groups.jl` writes; `None` when it did not come to its end.

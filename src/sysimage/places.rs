@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::julia::{Driver, JuliaInstall, write_packages};
+use crate::julia::{Driver, Drivers, write_packages};
 use crate::plan::Plan;
 use crate::process;
 use crate::world::{KeptPlace, Places};
@@ -17,12 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// An image that is to be looked at.
 #[derive(Debug)]
 pub struct Look<'a> {
-    /// The Julia that it is for.
-    pub julia: &'a JuliaInstall,
-    /// The project file.
-    pub project_file: &'a Path,
-    /// The folder with jlsys's drivers.
-    pub drivers: &'a Path,
+    /// What looks, in the project that it is for.
+    pub drivers: Drivers<'a>,
     /// What is in it.
     pub plan: &'a Plan,
     /// The image.
@@ -39,31 +35,31 @@ impl Look<'_> {
     /// The depots, the project and the home folder are called something else there, as they are for another user: what `__init__` asks for in
     /// each session is no place that the image keeps.
     pub async fn find(&self, depots: &[PathBuf], places: &Places) -> Option<(Vec<KeptPlace>, Option<u64>)> {
+        let Drivers { julia, project_file, .. } = self.drivers;
         let elsewhere = self.folder.join("elsewhere");
         let files = ["packages", "places", "found"].map(|name| self.folder.join(format!("places-{name}")));
         let [packages, list, found] = &files;
         let prepare = || -> io::Result<OsString> {
             write_packages(
                 packages,
-                self.plan.modules().filter(|(module, _)| !self.julia.has_base_module(module.package)),
+                self.plan.modules().filter(|(module, _)| !julia.has_base_module(module.package)),
             )?;
             // The image may still lie in the build's folder, and in its own at other times: both are jlsys's.
             places.write(list, &[self.folder, &elsewhere])?;
             std::fs::create_dir_all(&elsewhere)?;
             let links = depots.iter().enumerate().map(|(index, depot)| {
-                let is_own = self.julia.facts.bundled_depots.contains(depot) || !depot.is_dir();
+                let is_own = julia.facts.bundled_depots.contains(depot) || !depot.is_dir();
                 if is_own { Ok(depot.clone()) } else { link(depot, &elsewhere, &format!("depot-{index}")) }
             });
             std::env::join_paths(links.collect::<io::Result<Vec<_>>>()?).map_err(io::Error::other)
         };
         let depot_path = prepare().ok()?;
-        let project = link(self.project_file.parent()?, &elsewhere, "project").ok()?;
+        let project = link(project_file.parent()?, &elsewhere, "project").ok()?;
         let home = std::env::home_dir().and_then(|home| link(&home, &elsewhere, "home").ok());
-        let command = self
-            .julia
-            .command(&project.join(self.project_file.file_name()?))
+        let command = julia
+            .command(&project.join(project_file.file_name()?))
             .option("--sysimage=", self.image)
-            .arg(Driver::PLACES.path_in(self.drivers))
+            .arg(self.drivers.path(Driver::PLACES))
             .args(&files)
             .directory(self.folder)
             .envs([("JULIA_DEPOT_PATH", depot_path)])

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::cpu::says_no_target_fits;
 use super::object::said;
 use crate::environment::Uuid;
-use crate::julia::{Driver, Identity, JuliaInstall, PackageResults, write_packages};
+use crate::julia::{Driver, Drivers, Identity, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
 
@@ -58,9 +58,7 @@ fn count(packages: usize) -> String {
 /// Starts a Julia with an image and checks that every module of the plan is there from the start, at the manifest's
 /// version, and that a small program runs.
 pub async fn verify(
-    julia: &JuliaInstall,
-    project_file: &Path,
-    drivers: &Path,
+    drivers: Drivers<'_>,
     plan: &Plan,
     image: &Path,
     folder: &Path,
@@ -69,10 +67,10 @@ pub async fn verify(
     let packages = folder.join("verify-packages");
     let results = folder.join("verify-results");
     // What the stock image has is in every image, at Julia's own version, and with origins as of where Julia was built.
-    let is_stock = |it: &Identity| it.extension.is_none() && julia.has_base_module(it.package);
+    let is_stock = |it: &Identity| it.extension.is_none() && drivers.julia.has_base_module(it.package);
     write_packages(&packages, plan.modules().filter(|(identity, _)| !is_stock(identity)))?;
-    let command = julia.command(project_file).option("--sysimage=", image);
-    let command = command.arg(Driver::VERIFY.path_in(drivers)).args([&packages, &results]);
+    let command = drivers.command().option("--sysimage=", image);
+    let command = command.arg(drivers.path(Driver::VERIFY)).args([&packages, &results]);
     let finished = process::run(&command, Some(PATIENCE), log).await?;
     let PackageResults { mut failed, unfinished, program_ran, .. } = PackageResults::read(&results);
     if let Some(module) = unfinished {

@@ -97,7 +97,7 @@ pub async fn load(
             !failed.contains_key(module) && !failed.contains_key(&Identity::from(module.package))
         });
         write_packages(&list, remaining).map_err(LoadError::List)?;
-        let load = Driver::LOAD.path_in(runner.drivers);
+        let load = runner.drivers.path(Driver::LOAD);
         let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file).suspect(is_suspect);
         let limit = runner.limit();
         let finished = process::run(&command, Some(limit), &log).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::julia::{Driver, JuliaInstall};
+use crate::julia::{Driver, Drivers};
 use crate::process::{self, Finished, ProcessError};
 
 /// Hundreds of packages take most of an hour on a small machine; what hangs for two hours does not end.
@@ -96,15 +96,13 @@ pub struct Precompiling<'a> {
 ///
 /// What does not precompile is no error here: [`load`](super::load) finds which it is, and what it says.
 pub async fn precompile(
-    julia: &JuliaInstall,
-    project_file: &Path,
-    drivers: &Path,
+    drivers: Drivers<'_>,
     how: Precompiling<'_>,
     log: &Path,
 ) -> Result<Finished, ProcessError> {
     let Precompiling { purpose, named, jobs, deadline, once_more } = how;
-    let driver = Driver::PRECOMPILE.path_in(drivers);
-    let command = julia.command(project_file);
+    let driver = drivers.path(Driver::PRECOMPILE);
+    let command = drivers.command();
     let command = match purpose {
         For::Workloads => command.arg(driver),
         For::Writing(arguments) => command.args(arguments).arg(driver),

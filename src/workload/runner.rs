@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::notes::Notes;
 use super::{Kind, Notebook, Scope, Script, TestSuite, Workload};
 use super::{compiling, order};
-use crate::julia::{Driver, JuliaInstall};
+use crate::julia::{Differences, Driver, Drivers};
 use crate::process::{self, Command, Ending, Finished, ProcessError, Standstill};
 
 /// In less than this Julia does not come to the code that is to be seen.
@@ -108,12 +108,8 @@ pub struct Ran {
 
 /// Runs workloads.
 pub struct Runner<'a> {
-    /// The Julia to run them with.
-    pub julia: &'a JuliaInstall,
-    /// The project file.
-    pub project_file: &'a Path,
-    /// The folder with jlsys's drivers.
-    pub drivers: &'a Path,
+    /// What runs them, in the project that they are about.
+    pub drivers: Drivers<'a>,
     /// The folder that takes traces.
     pub traces: &'a Path,
     /// The folder that takes logs.
@@ -308,17 +304,17 @@ impl Runner<'_> {
         prepare: impl Fn(Command) -> Command,
     ) -> Result<(Scope, Finished), ProcessError> {
         let in_sandbox = self
-            .julia
-            .command(self.project_file)
+            .drivers
+            .command()
             .arg(IN_HASTE)
             .args(self.shadowing())
-            .arg(Driver::TEST.path_in(self.drivers))
+            .arg(self.drivers.path(Driver::TEST))
             .arg(&suite.package)
             .arg(trace)
-            .args(self.julia.differences().test_arguments())
+            .args(self.differences().test_arguments())
             .args(self.counting())
             .args(self.shadowing())
-            .envs(self.julia.differences().pkg_variables());
+            .envs(self.differences().pkg_variables());
         let finished = process::run(&prepare(in_sandbox), Some(limit), log).await?;
         let was_made = trace.metadata().is_ok_and(|metadata| metadata.len() > 0);
         if was_made || finished.ending.is_success() {
@@ -349,7 +345,7 @@ impl Runner<'_> {
     /// Interactive, as a kernel is, and in the notebook's folder.
     fn notebook_command(&self, notebook: &Notebook, cells: &Path, trace: &Path) -> Command {
         let folder = notebook.path.parent().unwrap_or(Path::new("/"));
-        let driver = Driver::NOTEBOOK.path_in(self.drivers);
+        let driver = self.drivers.path(Driver::NOTEBOOK);
         self.traced(trace)
             .args(self.shadowing())
             .arg(IN_HASTE)
@@ -361,18 +357,22 @@ impl Runner<'_> {
 
     /// A Julia in the project that traces what it compiles.
     pub(super) fn traced(&self, trace: &Path) -> Command {
-        self.julia.command(self.project_file).option("--trace-compile=", trace).args(self.counting())
+        self.drivers.command().option("--trace-compile=", trace).args(self.counting())
+    }
+
+    fn differences(&self) -> Differences {
+        self.drivers.julia.differences()
     }
 
     /// Arguments that keep what a process does with Pkg out of the user's projects.
     fn shadowing(&self) -> [OsString; 2] {
-        ["-L".into(), Driver::SHADOW.path_in(self.drivers).into()]
+        ["-L".into(), self.drivers.path(Driver::SHADOW).into()]
     }
 
     /// Arguments that have a process count how long it compiles, where it can.
     fn counting(&self) -> Vec<OsString> {
-        match self.julia.differences().counts_compiling() {
-            true => vec!["-L".into(), Driver::COMPILING.path_in(self.drivers).into()],
+        match self.differences().counts_compiling() {
+            true => vec!["-L".into(), self.drivers.path(Driver::COMPILING).into()],
             false => Vec::new(),
         }
     }
