@@ -37,11 +37,12 @@ const SOURCE = joinpath(@__DIR__, "JlsysGroup.jl")
 """
     start(folder, says, waiting)
 
-Begin to wait. The file `groups` in `folder` has a line for each group: its UUID, its cache within the folder, and the UUID and the name of
+Begin to wait, and give back the lock on loading, which is held. The file `groups` in `folder` has a line for each group: its UUID, its cache within the folder, and the UUID and the name of
 each of its packages, with tabs between; one without packages is loaded at once. What the session has loaded already counts.
 `waiting` is the package callback that called this, and is not needed any more.
 """
 function start(folder::String, says::Bool, @nospecialize(waiting))
+    unlock(Base.require_lock)
     hide(Base.PkgId(@__MODULE__))
     Base.JLOptions().use_compiled_modules == 0 && return nothing
     SAYS[] = says

@@ -24,7 +24,7 @@ baremodule Awaited end
 begin_now() = Base.include(JlsysWaiting, string(FOLDER, "first.jl"))
 
 # What Julia calls when it has loaded a package.
-arrived(package) = (HAS_BEGUN || isdefined(Awaited, Symbol(package.name)) && begin_now(); nothing)
+arrived(package) = (HAS_BEGUN || isdefined(Awaited, Symbol(getfield(package, :name))) && begin_now(); nothing)
 
 push!(Base.package_callbacks, arrived)
 

@@ -204,6 +204,9 @@ pub struct GroupReport {
     pub packages: Vec<String>,
     /// How many statements it was given.
     pub statements: u64,
+    /// Of those, in other groups as well, where other packages make them invalid.
+    #[serde(default)]
+    pub again: u64,
     /// Of those, compiled.
     pub compiled: u64,
     /// Of those, refused by Julia when replayed.

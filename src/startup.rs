@@ -206,18 +206,32 @@ pub fn write_loaders(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Says which groups there are: the UUID, the cache within the folder, and the packages of each.
+impl StartupInputs<'_> {
+    /// The packages of the plan that a session loads itself, since Julia's image does not have them.
+    pub fn packages(&self) -> impl Iterator<Item = (&str, Uuid)> {
+        let packages =
+            self.plan.packages.iter().filter(|package| !self.drivers.julia.has_base_module(package.uuid));
+        packages.map(|package| (package.name.as_str(), package.uuid))
+    }
+}
+
+/// Says which groups there are: the UUID, the cache within the folder, and the packages of each. One without packages comes with the first
+/// of the plan's; where there are none, when Julia starts.
 pub fn write_groups<'g>(
-    folder: &Path,
+    inputs: &StartupInputs<'_>,
     groups: impl IntoIterator<Item = (Uuid, &'g Path, &'g Group)>,
 ) -> io::Result<()> {
+    let folder = inputs.folder;
     let mut text = String::new();
     let mut awaited = BTreeMap::new();
     for (uuid, cache, group) in groups {
         text.push_str(&format!("{uuid}\t{}", cache.display()));
         for (package, name) in &group.packages {
             text.push_str(&format!("\t{package}\t{name}"));
-            awaited.insert(name.as_str(), package);
+            awaited.insert(name.as_str(), *package);
+        }
+        if group.packages.is_empty() {
+            awaited.extend(inputs.packages());
         }
         text.push('\n');
     }

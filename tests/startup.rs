@@ -218,12 +218,20 @@ fn what_does_not_fit_any_more_is_not_used() {
     project.jlsys(&["run", "--", "-e", &format!("using Counts; {IS_LOADED}")]).expect_stdout("true 2");
 }
 
+/// A project whose script shows all that is to be compiled.
+fn with_script() -> Project {
+    Project::new()
+        .package(counts())
+        .file("precompile.jl", "using Counts; Counts.count_words(\"a b a\")")
+        .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+}
+
 #[test]
 fn an_image_that_cannot_be_built_leaves_it() {
     if !is_possible() {
         return;
     }
-    let shim = support::shim::Shim::new("kill -SEGV $$");
+    let shim = support::shim::Shim::of(with_script(), "kill -SEGV $$", "exit 1");
     let report = shim.build(&[], 0);
     assert_eq!((&report["tier"], &report["outcome"]), (&"startup".into(), &"built".into()), "{report:#}");
     assert!(report["warnings"].to_string().contains("SIGSEGV"), "{report:#}");
@@ -244,8 +252,13 @@ fn the_image_follows_and_takes_its_place() {
         return;
     }
     // The shim writes in the place of the image; at that time the startup package is in use.
-    let shim =
-        support::shim::Shim::new("ls $JLSYS_CACHE_DIR/images/*/startup/start.jl >>$JLSYS_CACHE_DIR/seen");
+    let fault = "ls $JLSYS_CACHE_DIR/images/*/startup/start.jl >>$JLSYS_CACHE_DIR/seen";
+    // All of it is in the image that the shim has in the place of one; it is little, since every session loads it.
+    let project = Project::new()
+        .stdlib("Random")
+        .file("precompile.jl", "using Random; shuffle([1.5])")
+        .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n");
+    let shim = support::shim::Shim::of(project, fault, "cp \"$base\" \"$out\"");
     let report = shim.build(&["--quick"], 0);
     assert_eq!((&report["tier"], &report["image_pending"]), (&"startup".into(), &true.into()), "{report:#}");
     let phases = report["phases"].as_array().unwrap();

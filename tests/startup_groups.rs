@@ -22,7 +22,8 @@ fn shapes() -> Package {
         "struct Square; side::Int; end
         area(square::Square) = square.side^2
         total(squares) = sum(area, squares)
-        side_of(x::Real) = x / 4",
+        side_of(x::Real) = x / 4
+        sides(lengths) = map(side_of, lengths)",
     )
 }
 
@@ -88,6 +89,11 @@ fn a_session_has_what_is_about_the_packages_that_it_loads() {
     let loaded = |code: &str| prints(&project, &["-e", &format!("{code}; print({GROUPS})")]);
     let all = report["groups"].as_array().unwrap().len();
     assert_eq!(loaded("0"), "0");
+    // What a session pays that uses none of it: nothing is loaded, and nothing compiled.
+    let nothing = "print(count(mod -> nameof(mod) == :JlsysStartup, Base.loaded_modules_order))";
+    assert_eq!(prints(&project, &["-e", nothing]), "0");
+    let idle = project.jlsys(&["run", "--", "--startup-file=no", "--trace-compile=stderr", "-e", "0"]);
+    assert_eq!(idle.expect_status(0).stderr(), "");
     assert_eq!((loaded("using Words"), loaded("using Shapes")), ("1".to_owned(), "1".to_owned()));
     assert_eq!(loaded("using Shapes, Words"), all.to_string());
     // In whatever way they are loaded.
@@ -102,6 +108,28 @@ fn a_session_has_what_is_about_the_packages_that_it_loads() {
     assert_eq!(ours, String::from_utf8(plain.output_of()).unwrap());
     let show = project.jlsys(&["cache", "show", report["key"].as_str().unwrap()]).expect_status(0);
     show.expect_stdout("Shapes: ").expect_stdout("saves");
+}
+
+#[test]
+fn what_another_package_makes_invalid_is_compiled_with_it() {
+    if !is_possible() {
+        return;
+    }
+    // What Shapes compiles for itself calls another method as soon as Wholes is loaded.
+    let source = "using Shapes\nShapes.side_of(x::Int) = div(x, 4)";
+    let project = Project::new()
+        .package(shapes())
+        .package(package("Wholes", source).depends_on("Shapes"))
+        .file("precompile.jl", "using Shapes, Wholes\nShapes.sides([8, 12])")
+        .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+        .write();
+    let report = quick(&project);
+    assert!(compiled_for(&report, &["Wholes"]) > 0, "{report:#}");
+    let sides = "using Shapes, Wholes; print(Shapes.sides([4, 8]))";
+    let traced = project.jlsys(&["run", "--", "--trace-compile=stderr", "-e", sides]).expect_status(0);
+    assert!(!traced.stderr().contains("Shapes."), "{}", traced.stderr());
+    assert_eq!(prints(&project, &["-e", sides]), "[1, 2]");
+    assert_eq!(prints(&project, &["-e", "using Shapes; print(Shapes.sides([4, 8]))"]), "[1.0, 2.0]");
 }
 
 trait OutputOf {

@@ -4,6 +4,7 @@
 //! or is not what was written is as good as not there: the workload runs again, and replaces it.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -72,6 +73,9 @@ pub struct KeptTrace {
     /// The projects that became active in it.
     #[serde(default)]
     pub activated: Vec<PathBuf>,
+    /// The packages that it had loaded when it ended.
+    #[serde(default)]
+    pub loaded: BTreeSet<Uuid>,
     /// The trace before it was packed; absent when nothing was compiled.
     trace: Option<FileRecord>,
     /// The log before it was packed.
@@ -105,6 +109,7 @@ impl KeptTrace {
             note: ran.note.clone(),
             error: ran.error.clone(),
             activated: ran.activated.clone(),
+            loaded: ran.loaded.clone(),
             trace: None,
             log: None,
         }

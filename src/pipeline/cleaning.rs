@@ -139,18 +139,23 @@ impl Cleaning {
     }
 
     /// What the project's own scripts and notebooks compile, and loading the packages does: what a startup package is to hold, if its
-    /// own compiled anything. It is asked for while test suites are still to come.
-    pub(super) fn of_its_own(&mut self, work: &Path) -> Result<Option<Selection>, Error> {
+    /// own compiled anything and loaded one of these packages, if there are any. It is asked for while test suites are still to come.
+    pub(super) fn of_its_own(
+        &mut self,
+        work: &Path,
+        packages: &BTreeSet<Uuid>,
+    ) -> Result<Option<Selection>, Error> {
         self.sound()?;
-        let written = |is_of_kind: fn(Kind) -> bool| -> u64 {
-            let of_kind = self.through.iter().filter(|(ran, _)| is_of_kind(ran.kind));
-            of_kind.map(|(_, counts)| counts.written()).sum()
-        };
-        if written(|kind| matches!(kind, Kind::Notebooks | Kind::Scripts)) == 0 {
+        // Of one that did not come to its end it is not known what it had loaded.
+        let uses =
+            |ran: &Ran| packages.is_empty() || ran.loaded.is_empty() || !ran.loaded.is_disjoint(packages);
+        let is_own = |ran: &Ran| matches!(ran.kind, Kind::Notebooks | Kind::Scripts);
+        if !self.through.iter().any(|(ran, counts)| is_own(ran) && counts.written() > 0 && uses(ran)) {
             return Ok(None);
         }
         // Suites come last in the file, whether they have ended or not.
-        let number = written(|kind| kind != Kind::Tests);
+        let others = self.through.iter().filter(|(ran, _)| ran.kind != Kind::Tests);
+        let number = others.map(|(_, counts)| counts.written()).sum();
         let path = work.join("statements-of-own.jl");
         let number = copy_lines(&self.path, &path, number, |_| true).map_err(Error::file(&path))?;
         Ok(Some(Selection { path, number, together: self.used_together() }))
@@ -158,7 +163,7 @@ impl Cleaning {
 
     fn used_together(&self) -> BTreeSet<BTreeSet<Uuid>> {
         let own = self.through.iter().filter(|(ran, _)| matches!(ran.kind, Kind::Notebooks | Kind::Scripts));
-        own.map(|(_, counts)| counts.mentioned.clone()).collect()
+        own.map(|(ran, _)| ran.loaded.clone()).collect()
     }
 
     /// Which of the statements a startup package is to hold where nothing tells what sessions will do. It is all that test suites

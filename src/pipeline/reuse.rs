@@ -72,6 +72,7 @@ impl<'a> Reuse<'a> {
                 note: kept.note,
                 error: kept.error,
                 activated: kept.activated,
+                loaded: kept.loaded,
             })
         })
     }

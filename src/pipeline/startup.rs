@@ -1,6 +1,6 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ use crate::sysimage::Replay;
 /// How long Julia may take to precompile one package of the startup package. A minute is normal for a large one.
 const PRECOMPILING_LIMIT: Duration = Duration::from_secs(1800);
 
-/// The largest group that every session loads when it starts, in bytes.
-const LARGEST_AT_START: u64 = 1 << 20;
+/// The largest group that every session loads when it starts, in bytes: the smallest have 1.1 MB and take some 20 ms (1.10.2).
+const LARGEST_AT_START: u64 = 2 << 20;
 
 /// A startup package that works.
 pub(super) struct MadeStartup {
@@ -180,6 +180,9 @@ impl Build<'_> {
         let together = self.left_together(&inputs, &selection.together, &made, &loading, turns).await;
         if !together.is_empty() {
             let before = made.number();
+            for group in &together {
+                made.take_out(&group.packages, &folder);
+            }
             let built = self.make_groups(&inputs, together, before, turns).await;
             made.add(built, peak_memory_bytes);
             rests_on = self.try_made(&inputs, &mut made, turns).await?;
@@ -216,7 +219,7 @@ impl Build<'_> {
         let said = |error: &dyn std::error::Error| error.to_string();
         let list = |candidates: &[Candidate]| {
             let groups = candidates.iter().map(|it| (it.report.uuid, it.cache.as_path(), &it.group));
-            startup::write_groups(inputs.folder, groups).map_err(|error| said(&error))
+            startup::write_groups(inputs, groups).map_err(|error| said(&error))
         };
         if made.kept.is_empty() {
             let problem = made.left_out.pop().and_then(|report| report.left_out);
@@ -229,7 +232,7 @@ impl Build<'_> {
         };
         let mut rests_on = Vec::new();
         for (mut candidate, tried) in std::mem::take(&mut made.kept).into_iter().zip(tried.groups) {
-            candidate.report.take_trial(&tried);
+            candidate.report.take_trial(&tried, inputs.packages().next().is_none());
             if candidate.report.left_out.is_some() {
                 remove_cache(inputs.folder, &candidate.cache);
                 made.left_out.push(candidate.report);
@@ -248,7 +251,8 @@ impl Build<'_> {
         Ok(rests_on)
     }
 
-    /// What a session that loads all packages of one of these sets would still compile of the groups' statements, as a group for each set.
+    /// What a session that loads all packages of one of these sets would still compile of the groups' statements: as a group for each set, with
+    /// what the group has that waits for just these, if there is one.
     async fn left_together(
         &self,
         inputs: &StartupInputs<'_>,
@@ -269,8 +273,12 @@ impl Build<'_> {
         let looking = wanted.into_iter().enumerate().map(|(number, group)| async move {
             let _turn = turns.acquire().await;
             // Without it the session compiles them, as it would anyway.
-            let statements = startup::left_of(inputs, &group, number).await.unwrap_or_default();
-            (!statements.is_empty()).then_some(Group { statements, ..group })
+            let left = startup::left_of(inputs, &group, number).await.unwrap_or_default();
+            let same = made.kept.iter().find(|candidate| candidate.group.packages == group.packages);
+            let statements = same.into_iter().flat_map(|same| same.group.statements.iter().cloned());
+            let again = left.len();
+            let statements = statements.chain(left).collect();
+            (again > 0).then_some(Group { packages: group.packages, statements, again })
         });
         join_all(looking).await.into_iter().flatten().collect()
     }
@@ -289,6 +297,7 @@ impl Build<'_> {
             uuid,
             packages: group.packages.values().cloned().collect(),
             statements: group.statements.len() as u64,
+            again: group.again as u64,
             compiled: 0,
             rejected: 0,
             inferring_seconds: 0.0,
@@ -391,6 +400,12 @@ impl Groups {
         }
     }
 
+    /// Takes out the group that waits for just these packages.
+    fn take_out(&mut self, packages: &BTreeMap<Uuid, String>, folder: &Path) {
+        let taken = self.kept.extract_if(.., |candidate| candidate.group.packages == *packages);
+        taken.for_each(|candidate| remove_cache(folder, &candidate.cache));
+    }
+
     fn number(&self) -> usize {
         self.kept.len() + self.left_out.len()
     }
@@ -432,21 +447,27 @@ fn describe(groups: &[GroupReport]) -> String {
     let number = count(used().count(), "group");
     format!(
         "{} compiled, {} refused, {number}{reused}",
-        sum(|group| group.compiled),
+        sum(GroupReport::compiled_first),
         sum(|group| group.rejected)
     )
 }
 
 impl GroupReport {
+    /// How many statements are compiled that are in no other group.
+    fn compiled_first(&self) -> u64 {
+        self.compiled.saturating_sub(self.again)
+    }
+
     /// Notes what came of trying it, and whether it is worth having: one that takes longer to load than its statements took to infer costs
-    /// a session more than it saves, even if that needs them all; and one that waits for nothing costs those that use nothing of it, too.
-    fn take_trial(&mut self, tried: &TriedGroup) {
+    /// a session more than it saves, even if that needs them all. Where there is nothing to wait for (`at_start`), one that waits for nothing
+    /// costs those that use nothing of it, too.
+    fn take_trial(&mut self, tried: &TriedGroup, at_start: bool) {
         (self.loading_seconds, self.memory_bytes) = (tried.seconds, tried.memory_bytes);
         if let Some(problem) = &tried.problem {
             self.left_out = Some(problem.clone());
         } else if self.compiled == 0 {
             self.left_out = Some("Julia refused every statement".to_owned());
-        } else if self.packages.is_empty() && self.bytes > LARGEST_AT_START {
+        } else if at_start && self.packages.is_empty() && self.bytes > LARGEST_AT_START {
             self.left_out = Some(format!(
                 "all are about what is in Julia's own image, so that every session would load {}, whatever it uses",
                 HumanBytes(self.bytes)
@@ -468,10 +489,10 @@ impl MadeStartup {
         report.tier = Tier::Startup;
         report.set_plan(&self.plan);
         let used = || self.groups.iter().filter(|group| group.left_out.is_none());
-        report.statements.compiled = used().map(|group| group.compiled).sum();
+        report.statements.compiled = used().map(GroupReport::compiled_first).sum();
         report.statements.rejected = used().map(|group| group.rejected).sum();
         report.statements.left_out =
-            report.statements.kept - report.statements.compiled - report.statements.rejected;
+            report.statements.kept.saturating_sub(report.statements.compiled + report.statements.rejected);
         report.groups = self.groups.clone();
         report
     }

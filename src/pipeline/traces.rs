@@ -265,7 +265,10 @@ impl<'a> Build<'a> {
         let only_suites_left = cleaning.borrow().only_suites_left();
         only_suites_left.notified().await;
         let mut tried = None;
-        let selection = cleaning.borrow_mut().of_its_own(&self.staging.work())?;
+        let julia = &self.prepared.julia;
+        let packages = loaded.plan.packages.iter().map(|package| package.uuid);
+        let packages = packages.filter(|uuid| !julia.has_base_module(*uuid)).collect();
+        let selection = cleaning.borrow_mut().of_its_own(&self.staging.work(), &packages)?;
         if let Some(selection) = selection {
             // Suites hold fewer turns than there are.
             let built = self.build_startup(&loaded.plan, &selection, &runner.turns).await;

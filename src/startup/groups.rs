@@ -5,7 +5,7 @@
 //!
 //! A statement about Julia itself alone, or about packages in its image, is of use wherever its call came from. A trace has the calls in their
 //! order, so it is taken for one of the last packages that were named before it. Where no statement names a package, there is one group, which
-//! waits for none: every session pays for it.
+//! comes with the first of the project's packages that is loaded; where Julia's image has them all, every session pays for it.
 //!
 //! There would be hundreds of groups, each with a price of its own: a process that builds it, and a millisecond or two
 //! in each session that loads it. So small ones are joined to one whose packages load theirs: what is in there is then there for sessions that
@@ -29,10 +29,12 @@ const MOST: usize = 24;
 /// Statements that are of use when the same packages are loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The packages that it waits for, each with its name; none of them loads another. None at all: it is loaded when Julia starts.
+    /// The packages that it waits for, each with its name; none of them loads another. None at all: it comes with the first of the plan's.
     pub packages: BTreeMap<Uuid, String>,
     /// One a line.
     pub statements: Vec<String>,
+    /// How many of them are in other groups, too.
+    pub again: usize,
 }
 
 /// What loading a package brings along.
@@ -113,24 +115,27 @@ fn identity_of(extension: &PlannedExtension) -> Uuid {
 /// The packages of a group, and the statements with their places.
 type Sets = BTreeMap<BTreeSet<Uuid>, Vec<(usize, String)>>;
 
-/// Those of the statements of `groups` that are of use when all these packages are loaded, as a group that waits for all of them: what is in
-/// groups that wait for fewer can be invalid there. `None` when they are one group's, so that this one is built where they are loaded.
+/// The statements of `groups` that are of use when all these packages are loaded, and are in groups that wait for fewer, so that they can be
+/// invalid there; as a group that waits for all of them.
 pub fn together<'g>(
     packages: &BTreeSet<Uuid>,
-    groups: impl Iterator<Item = &'g Group> + Clone,
+    groups: impl Iterator<Item = &'g Group>,
     loading: &Loading,
 ) -> Option<Group> {
-    let all: Vec<Uuid> = packages.iter().copied().collect();
+    // A workload may have loaded what is not the project's.
+    let all: Vec<Uuid> = packages.iter().filter(|uuid| loading.names.contains_key(uuid)).copied().collect();
     let awaited = loading.awaited(&all);
-    let waits_for = |group: &&Group| group.packages.keys().copied().collect::<BTreeSet<_>>();
-    if awaited.len() < 2 || groups.clone().any(|group| waits_for(&group) == awaited) {
-        return None;
-    }
     let loaded = loading.loaded_with(&awaited);
-    let statements = groups.filter(|group| waits_for(group).is_subset(&loaded));
-    let statements = statements.flat_map(|group| group.statements.iter().cloned()).collect();
+    let waits_for_fewer = |group: &&Group| {
+        let packages: BTreeSet<_> = group.packages.keys().copied().collect();
+        packages != awaited && packages.is_subset(&loaded)
+    };
+    let statements: Vec<_> =
+        groups.filter(waits_for_fewer).flat_map(|group| group.statements.iter().cloned()).collect();
     let name = |uuid| (uuid, loading.names.get(&uuid).cloned().unwrap_or_default());
-    Some(Group { packages: awaited.into_iter().map(name).collect(), statements })
+    let packages = awaited.into_iter().map(name).collect();
+    let again = statements.len();
+    (again > 0).then_some(Group { packages, statements, again })
 }
 
 /// Divides statements into groups, those with fewer packages first.
@@ -152,6 +157,7 @@ pub fn divide(
         Group {
             packages: packages.into_iter().map(name).collect(),
             statements: statements.into_iter().map(|(_, statement)| statement).collect(),
+            again: 0,
         }
     });
     Ok(groups.collect())
@@ -335,11 +341,9 @@ mod tests {
         // What Plots loads need not be waited for, and what is about it is of use there.
         assert_eq!(together(&[COLORS, PLOTS, FRAMES, STOCK]), Some(("Plots+Frames".to_owned(), 5)));
         assert_eq!(together(&[COLORS, FRAMES]), Some(("Colors+Frames".to_owned(), 5)));
-        // One package is what a group is built with.
-        assert_eq!(together(&[COLORS, PLOTS]), None);
-        let both = vec!["precompile(Tuple{typeof(Plots.draw), Frames.Frame})".to_owned(); 2];
-        let groups = divide(both.into_iter().map(Ok), &loading()).unwrap();
-        assert_eq!(super::together(&[uuid(PLOTS), uuid(FRAMES)].into(), groups.iter(), &loading()), None);
+        assert_eq!(together(&[COLORS, PLOTS]), Some(("Plots".to_owned(), 2)));
+        // They are built where nothing else is loaded.
+        assert_eq!(together(&[COLORS]), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Traces are merged into one statements file.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
@@ -9,7 +9,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::lines::{Line, Lines};
 use super::{DropReason, Modules, Owner, Statement, streams};
-use crate::environment::Uuid;
 
 /// Merges traces: writes each statement that can be replayed once, as it comes.
 ///
@@ -55,9 +54,6 @@ pub struct TraceCounts {
     pub recompiled: u64,
     /// Lines left out.
     pub dropped: BTreeMap<DropReason, u64>,
-    /// The packages without which some statement cannot be replayed, of those that other traces had, too.
-    #[serde(skip)]
-    pub mentioned: BTreeSet<Uuid>,
 }
 
 /// What became of all traces.
@@ -91,9 +87,6 @@ impl<W: Write> Collector<W> {
                 Line::Garbage => Err(DropReason::Unreadable),
             };
             counts.lines += 1;
-            if let Ok(statement) = &parsed {
-                counts.mentioned.extend(statement.mentioned());
-            }
             match parsed {
                 Err(reason) => *counts.dropped.entry(reason).or_default() += 1,
                 Ok(statement) if !self.is_new(statement.text()) => {
@@ -178,7 +171,6 @@ impl TraceCounts {
         for (&reason, count) in &other.dropped {
             *self.dropped.entry(reason).or_default() += count;
         }
-        self.mentioned.extend(&other.mentioned);
     }
 }
 

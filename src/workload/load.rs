@@ -89,6 +89,7 @@ pub async fn load(
         note: None,
         error: None,
         activated: Vec::new(),
+        loaded: BTreeSet::new(),
     };
     let mut failed: BTreeMap<Identity, String> = BTreeMap::new();
     let (mut is_suspect, mut stuck) = (false, BTreeSet::new());

@@ -1,6 +1,9 @@
 //! What a workload did that its user should know, as `julia/notes.jl` leaves word of it beside the trace.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use crate::environment::Uuid;
 
 /// What is known of one workload's doings.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub(super) struct Notes {
     pub failed: Option<String>,
     /// The cell that ended the process: `cell 2 of 3`.
     pub exited: Option<String>,
+    /// The packages that it had loaded when it ended.
+    pub loaded: BTreeSet<Uuid>,
     /// What could not be kept from changing projects, with the reason.
     pub unwatched: Vec<String>,
 }
@@ -34,6 +39,9 @@ impl Notes {
                 "changed" => notes.changed.push(text.into()),
                 "failed" => notes.failed = Some(text.chars().take(300).collect()),
                 "exited" => notes.exited = Some(text.to_owned()),
+                "loaded" => {
+                    notes.loaded.extend(text.split(' ').filter_map(|uuid| uuid.parse::<Uuid>().ok()));
+                }
                 "unwatched" => notes.unwatched.push(text.to_owned()),
                 _ => {}
             }
@@ -64,11 +72,12 @@ mod tests {
         let trace = folder.path().join("notebook-n.jl");
         assert_eq!(Notes::take(&trace), Notes::default());
         let text = "activated\t/p/Project.toml\nchanged\t/p/Project.toml\nfailed\tcell 1 failed: a\tb\nexited\tcell 2 of 3\n\
-                    unknown\tx\nno word\nactivated\t/q/Proj";
+                    loaded\t 8f399da3-3557-5675-b5ff-fb832c97cbdb x\nunknown\tx\nno word\nactivated\t/q/Proj";
         std::fs::write(folder.path().join("notebook-n.jl.notes"), text).unwrap();
         let notes = Notes::take(&trace);
         assert_eq!(notes.activated, [Path::new("/p/Project.toml"), Path::new("/q/Proj")]);
         assert_eq!(notes.failed.as_deref(), Some("cell 1 failed: a\tb"));
+        assert_eq!(notes.loaded, ["8f399da3-3557-5675-b5ff-fb832c97cbdb".parse().unwrap()].into());
         let sentences: Vec<String> = notes.sentences().collect();
         let expected = ["`exit` in cell 2 of 3 ended it", "its changes to /p/Project.toml went to a copy"];
         assert_eq!(sentences, expected);

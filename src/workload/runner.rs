@@ -1,6 +1,7 @@
 //! Running workloads, several at once.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::notes::Notes;
 use super::{Kind, Notebook, Scope, Script, TestSuite, Workload};
 use super::{compiling, order};
+use crate::environment::Uuid;
 use crate::julia::{Differences, Driver, Drivers};
 use crate::process::{self, Command, Ending, Finished, ProcessError, Standstill};
 
@@ -104,6 +106,8 @@ pub struct Ran {
     pub error: Option<String>,
     /// The projects that became active in it.
     pub activated: Vec<PathBuf>,
+    /// The packages that it had loaded when it ended; none where that is not known.
+    pub loaded: BTreeSet<Uuid>,
 }
 
 /// Runs workloads.
@@ -201,6 +205,7 @@ impl Runner<'_> {
             note: None,
             error: None,
             activated: Vec::new(),
+            loaded: BTreeSet::new(),
         }
     }
 
@@ -292,6 +297,7 @@ impl Runner<'_> {
             note: (!sentences.is_empty()).then(|| sentences.join("; ")),
             error: error.filter(|error| !error.is_empty()),
             activated: notes.activated,
+            loaded: notes.loaded,
         })
     }
 
