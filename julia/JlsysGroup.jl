@@ -25,20 +25,31 @@ const TO_PUT_IN_PLACE = Core.CodeInstance[]
 # What it rests on was read in the sources of these versions: how code is noted, written and found again is another in each.
 const CAN_BE_PUT_IN_PLACE = v"1.10" <= VERSION < v"1.11-" || v"1.12" <= VERSION < v"1.13-"
 
+# What a session runs of this must not be made invalid by a package, or every group would be compiled anew when it is loaded: so there is
+# nothing in it that packages have methods for, such as `getproperty` and `propertynames`.
+
+"Whether code says whose it is (1.11 and later)."
+const SAYS_OWNER = :owner in fieldnames(Core.CodeInstance)
+
+is_valid(code) = getfield(code, :max_world)::UInt === typemax(UInt)
+
 "The code that Julia would run for an instance, or build on; `nothing` when there is none, or it is not valid any more."
-function valid_code(instance)
+function valid_code(instance::Core.MethodInstance)
     isdefined(instance, :cache) || return nothing
-    code = instance.cache
-    hasproperty(code, :owner) && code.owner !== nothing && return nothing # another compiler's
-    return code.max_world == typemax(UInt) && isdefined(code, :inferred) && code.inferred !== nothing ? code : nothing
+    code = getfield(instance, :cache)::Core.CodeInstance
+    SAYS_OWNER && getfield(code, :owner) !== nothing && return nothing # another compiler's
+    return is_valid(code) && isdefined(code, :inferred) && getfield(code, :inferred) !== nothing ? code : nothing
 end
 
+"The instance that code is for."
+instance_of_code(code::Core.CodeInstance) = getfield(code, :def)::Core.MethodInstance
+
 "Whether this code is among that of its instance, which is a list: put in twice, it would have no end."
-function is_in_place(code)
-    other = code.def.cache
+function is_in_place(code::Core.CodeInstance)
+    other = getfield(instance_of_code(code), :cache)::Core.CodeInstance
     while other !== code
         isdefined(other, :next) || return false
-        other = other.next
+        other = getfield(other, :next)::Core.CodeInstance
     end
     return true
 end
@@ -47,8 +58,8 @@ function __init__()
     for code in TO_PUT_IN_PLACE
         # By then Julia has looked whether what this code calls is still the same, as with all code of a package image, and has taken by
         # itself what is for a method that had none.
-        code.max_world == typemax(UInt) && valid_code(code.def) !== nothing && !is_in_place(code) || continue
-        ccall(:jl_mi_cache_insert, Cvoid, (Any, Any), code.def, code)
+        is_valid(code) && valid_code(instance_of_code(code)) !== nothing && !is_in_place(code) || continue
+        ccall(:jl_mi_cache_insert, Cvoid, (Any, Any), instance_of_code(code), code)
     end
 end
 

@@ -1,30 +1,23 @@
 # Loads JlsysStartup, which takes the place of `arrived`; waiting.jl includes it into its module when the first package has come that is waited for.
 #
-# The folder has `loader`, two lines that say what JlsysStartup is: its UUID, and its source; `depot`, with its cache; and what JlsysStartup.jl says.
+# The folder has `loader`, which says what JlsysStartup is, `("UUID", "source", "cache within the folder")`, and what JlsysStartup.jl says.
 #
 # This is interpreted, as what is in waiting.jl. What it calls is, as far as there is a choice, what Julia's own image has compiled for these types in 1.10 and
-# 1.12 (`--trace-compile=stderr` shows what is not): some 8 ms each.
+# 1.12 (`--trace-compile=stderr` shows what is not): some 8 ms each. What looks for a cache in the depots is not called: packages make it invalid,
+# and to compile it anew takes 1.3 s (1.12.5, with JSON).
 
-# That package, loaded; `nothing` where Julia does not take it for this session.
+# That package, loaded; `nothing` where Julia does not take it for this session. Nothing is ever precompiled.
 function load_first()
-    text = read(string(FOLDER, "loader"), String)
-    package, source = Base.PkgId(Base.UUID(text[1:36]), "JlsysStartup"), text[38:end]
+    said = Meta.parse(read(string(FOLDER, "loader"), String)).args
+    package, source, cache = Base.PkgId(Base.UUID(said[1]), "JlsysStartup"), said[2], string(FOLDER, said[3])
     # Since 1.13 a source is more than a path.
     specification = isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(source, VERSION) : source
     any_build = UInt128(0)
-    arguments = (package, specification, any_build)
-    # Julia judges whether the cache fits this session, and loads it if it does. (`require`, which does the same, would precompile
-    # what does not.) Since 1.11 there is one more argument: whether it may be stale is to be looked at.
-    load = Base._require_search_from_serialized
-    applicable(load, arguments...) || (arguments = (arguments..., true))
-    depots = copy(DEPOT_PATH)
-    try
-        push!(DEPOT_PATH, string(FOLDER, "depot"))
-        return load(arguments...)
-    finally
-        empty!(DEPOT_PATH)
-        append!(DEPOT_PATH, depots)
-    end
+    found = Base.stale_cachefile(package, any_build, specification, cache)
+    found isa Tuple || return nothing
+    loaded = Base._include_from_serialized(package, cache, found[2], found[1])
+    loaded isa Module || throw(loaded)
+    return loaded
 end
 
 let problem = "", first = nothing

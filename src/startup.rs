@@ -189,8 +189,13 @@ pub async fn build_first(inputs: &StartupInputs<'_>) -> Result<Precompiled, Star
     let command = precompile(inputs, Driver::STARTUP_FIRST, uuid, &result);
     let precompiled = run(inputs, &command, &result, &inputs.logs.join("startup.log")).await?;
     let source = Driver::STARTUP_FIRST.path_in(inputs.sources);
-    let lines = format!("{uuid}\n{}", source.display());
-    std::fs::write(inputs.folder.join(FIRST), lines)?;
+    let text = |path: &Path| {
+        let escaped =
+            path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
+        format!("\"{escaped}\"")
+    };
+    let says = format!("(\"{uuid}\", {}, {})\n", text(&source), text(&precompiled.cache));
+    std::fs::write(inputs.folder.join(FIRST), says)?;
     Ok(precompiled)
 }
 
