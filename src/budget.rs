@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::duration::limit;
+
 /// A build's time, counted from when the build began.
 ///
 /// Half of it stays for the image, whatever the workloads do: without an image they were run for nothing.
@@ -51,7 +53,7 @@ impl Budget {
 impl std::fmt::Display for Budget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.total {
-            Some(total) => write!(f, "the time budget of {:.0} s", total.as_secs_f64()),
+            Some(total) => write!(f, "the time budget of {}", limit(total)),
             None => f.write_str("no time budget"),
         }
     }

@@ -1,30 +1,38 @@
 //! The command line.
 
 mod cache;
+mod examples;
 mod kernel;
 mod remote;
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use cache::{CacheCommand, GcArgs, ListArgs, RmArgs, ShowArgs, VerifyArgs};
+pub use cache::{CacheCommand, CleanArgs, GcArgs, ListArgs, RmArgs, ShowArgs, VerifyArgs};
 pub use kernel::{KernelCommand, KernelInstallArgs};
 pub use remote::{KeygenArgs, PullArgs, PushArgs};
 
-use crate::config::Overrides;
+use crate::config::{Overrides, time};
 use crate::prepare::Request;
 use crate::profile::DEFAULT_FILE;
 use crate::progress::Verbosity;
 use crate::sysimage::CpuTarget;
+
+/// The heading of the options that decide what an image is, in `--help`: after a command's own.
+const PLAN: &str = "What the image is";
+
+/// The heading of the options that say for which project and which Julia.
+const TARGET: &str = "Project and Julia";
 
 /// Gives every Julia project a sysimage: Julia starts with the project's packages and their compiled methods in place.
 ///
 /// `jlsys build` makes the image, `jlsys run` starts Julia with it. When an image cannot be built, or no longer fits the
 /// project, Julia starts as it always did.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, after_help = examples::JLSYS)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -57,6 +65,7 @@ pub enum Command {
     #[command(subcommand)]
     Kernel(KernelCommand),
     /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -107,26 +116,24 @@ pub struct PlanArgs {
 /// What commands that run workloads have in common.
 #[derive(Debug, Args)]
 pub struct WorkArgs {
-    #[command(flatten)]
-    target: TargetArgs,
-    #[command(flatten)]
-    plan: PlanArgs,
-    #[command(flatten)]
-    verbosity: VerbosityArgs,
     /// How many workloads to run at once (by default as many as cores and memory allow)
-    #[arg(long, short, value_name = "N")]
-    pub jobs: Option<std::num::NonZeroUsize>,
+    #[arg(long, short, value_name = "N", value_parser = jobs)]
+    pub jobs: Option<NonZeroUsize>,
     /// How long a process may do nothing at all before it is ended, instead of `stall-limit` in jlsys.toml (by default 2m)
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub stall_limit: Option<u64>,
+    #[command(flatten)]
+    verbosity: VerbosityArgs,
+    #[command(flatten, next_help_heading = PLAN)]
+    plan: PlanArgs,
+    #[command(flatten, next_help_heading = TARGET)]
+    target: TargetArgs,
 }
 
 /// `jlsys build`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::BUILD)]
 pub struct BuildArgs {
-    /// What to work on, and how.
-    #[command(flatten)]
-    pub work: WorkArgs,
     /// Try again what did not work, or not in full, before
     #[arg(long)]
     pub retry: bool,
@@ -136,9 +143,12 @@ pub struct BuildArgs {
     /// Go without the flags of the last build, which count until others are given
     #[arg(long)]
     pub forget_flags: bool,
-    /// Stop at the startup package, which takes seconds, and write no image (Julia 1.9 and later)
+    /// Stop at the startup package, which is ready in about a minute, and write no image (Julia 1.9 and later)
     #[arg(long)]
     pub quick: bool,
+    /// Say what would run, and how long it took before, and build nothing
+    #[arg(long, conflicts_with = "profile")]
+    pub dry_run: bool,
     /// How long the whole build may take, such as `20m`, instead of `time-budget` in jlsys.toml (by default without end)
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub time_budget: Option<u64>,
@@ -154,13 +164,15 @@ pub struct BuildArgs {
     /// Print the report as JSON on standard output
     #[arg(long)]
     pub json: bool,
+    /// What to work on, and how.
+    #[command(flatten)]
+    pub work: WorkArgs,
 }
 
 /// `jlsys run`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::RUN)]
 pub struct RunArgs {
-    #[command(flatten)]
-    target: TargetArgs,
     /// The project when neither Julia's own arguments nor JULIA_PROJECT name one (by default the one around the working
     /// folder)
     #[arg(long, value_name = "PROJECT", conflicts_with = "project")]
@@ -171,39 +183,44 @@ pub struct RunArgs {
     /// Julia's own arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     pub args: Vec<OsString>,
+    #[command(flatten, next_help_heading = TARGET)]
+    target: TargetArgs,
 }
 
 /// `jlsys status`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::STATUS)]
 pub struct StatusArgs {
-    #[command(flatten)]
-    target: TargetArgs,
-    #[command(flatten)]
-    plan: PlanArgs,
-    /// Show everything that the key is made of, and what changed
+    /// Show what the image depends on, and what changed
     #[arg(long)]
     pub explain: bool,
+    /// With --explain, which it implies: every package, too
+    #[arg(long)]
+    pub packages: bool,
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten, next_help_heading = PLAN)]
+    plan: PlanArgs,
+    #[command(flatten, next_help_heading = TARGET)]
+    target: TargetArgs,
 }
 
 /// `jlsys path`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::PATH)]
 pub struct PathArgs {
-    #[command(flatten)]
-    target: TargetArgs,
     /// Print Julia's argument instead, as for `julia "$(jlsys path --env)"`; it also knows the startup package
     #[arg(long)]
     pub env: bool,
+    #[command(flatten, next_help_heading = TARGET)]
+    target: TargetArgs,
 }
 
 /// `jlsys trace`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::TRACE)]
 pub struct TraceArgs {
-    /// What to work on, and how.
-    #[command(flatten)]
-    pub work: WorkArgs,
     /// Write the statements that can be replayed to this file
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -219,33 +236,35 @@ pub struct TraceArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+    /// What to work on, and how.
+    #[command(flatten)]
+    pub work: WorkArgs,
 }
 
 /// `jlsys doctor`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::DOCTOR)]
 pub struct DoctorArgs {
-    #[command(flatten)]
-    target: TargetArgs,
-    #[command(flatten)]
-    plan: PlanArgs,
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten, next_help_heading = PLAN)]
+    plan: PlanArgs,
+    #[command(flatten, next_help_heading = TARGET)]
+    target: TargetArgs,
 }
 
 /// `jlsys postbuild`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::POSTBUILD)]
 pub struct PostbuildArgs {
-    /// What to work on, and how.
-    #[command(flatten)]
-    pub work: WorkArgs,
     /// How long all of it may take, such as `20m`, instead of `time-budget` in jlsys.toml (by default without end)
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub time_budget: Option<u64>,
     /// Try again what did not work, or not in full, before
     #[arg(long)]
     pub retry: bool,
-    /// Stop at the startup package, which adds seconds and megabytes (Julia 1.9 and later; before, an image is built)
+    /// Stop at the startup package, which takes about a minute and some megabytes (Julia 1.9 and later; before, an image is built)
     #[arg(long)]
     pub quick: bool,
     /// Leave it to sessions to precompile what they load beside the image: own packages, and from Julia 1.11 on the REPL and Pkg
@@ -254,10 +273,14 @@ pub struct PostbuildArgs {
     /// Fail like `jlsys build --strict` when there is no image, or one with less than everything
     #[arg(long)]
     pub strict: bool,
+    /// What to work on, and how.
+    #[command(flatten)]
+    pub work: WorkArgs,
 }
 
 /// `jlsys init`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::INIT)]
 pub struct InitArgs {
     /// The project's folder, or with --binder also the repository that has it in binder/ (by default the working folder)
     #[arg(long, value_name = "PROJECT")]
@@ -307,6 +330,11 @@ impl StatusArgs {
     /// Which project is meant, and with which flags.
     pub fn request(&self) -> Request {
         self.target.session(self.plan.overrides())
+    }
+
+    /// Whether to show what the image depends on.
+    pub fn explains(&self) -> bool {
+        self.explain || self.packages
     }
 }
 
@@ -382,11 +410,10 @@ fn requirement(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "write a number from 1 on".to_owned())
+}
+
 fn seconds(text: &str) -> Result<u64, String> {
-    let duration: jiff::SignedDuration =
-        text.parse().map_err(|_| "write a time as in `90s`, `10m` or `1h30m`".to_owned())?;
-    u64::try_from(duration.as_secs())
-        .ok()
-        .filter(|&seconds| seconds > 0)
-        .ok_or("must be a second or more".to_owned())
+    time(text).map(|time| time.as_secs())
 }

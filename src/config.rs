@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::process::STALL_LIMIT;
 use crate::remote::RemoteSettings;
@@ -170,6 +171,60 @@ pub fn size(text: &str) -> Result<u64, String> {
     size.map(|size| size.as_u64()).ok_or_else(|| "write a size with its unit, such as `20G`".to_owned())
 }
 
+/// A span of time, as people write it: `90s`, `10m`, `1h30m`.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let time = text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+    time.filter(|time| time.as_secs() > 0).ok_or_else(|| {
+        "write a time of a second or more with its unit, as in `90s`, `10m` or `1h30m`".to_owned()
+    })
+}
+
+/// A span of time in `jlsys.toml`.
+struct Time(Duration);
+
+/// A size in bytes in `jlsys.toml`.
+struct Size(u64);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let example = "write a time with its unit and in quotes, as in \"90s\", \"10m\" or \"1h30m\"";
+        deserializer.deserialize_any(Quoted { example, parse: |text| time(text).ok().map(Self) })
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let example = "write a size with its unit and in quotes, as in \"20G\"";
+        deserializer.deserialize_any(Quoted { example, parse: |text| size(text).ok().map(Self) })
+    }
+}
+
+/// Reads a value that is written as a text. Whatever else stands there gets the same answer: an example.
+struct Quoted<T> {
+    example: &'static str,
+    parse: fn(&str) -> Option<T>,
+}
+
+impl<T> Visitor<'_> for Quoted<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.example)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).ok_or_else(|| E::custom(format!("\"{text}\" will not do: {}", self.example)))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<T, E> {
+        Err(E::custom(format!("{number} will not do: {}", self.example)))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
+        Err(E::custom(format!("{number} will not do: {}", self.example)))
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
@@ -177,8 +232,8 @@ struct File {
     exclude: Vec<String>,
     cpu_target: Option<CpuTarget>,
     julia_args: Vec<String>,
-    time_budget: Option<SignedDuration>,
-    stall_limit: Option<SignedDuration>,
+    time_budget: Option<Time>,
+    stall_limit: Option<Time>,
     workloads: WorkloadTable,
     remote: RemoteSettings,
     cache: CacheTable,
@@ -187,7 +242,7 @@ struct File {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct CacheTable {
-    max_size: Option<String>,
+    max_size: Option<Size>,
 }
 
 #[derive(Default, Deserialize)]
@@ -197,7 +252,7 @@ struct WorkloadTable {
     scripts: Option<Vec<PathBuf>>,
     notebooks: Option<Vec<String>>,
     skip_tests: Vec<String>,
-    time_limit: Option<SignedDuration>,
+    time_limit: Option<Time>,
 }
 
 /// Whether an argument is one for an image, with a value that Julia takes.
@@ -237,38 +292,24 @@ impl Settings {
         for argument in &content.julia_args {
             check_argument(argument, file)?;
         }
-        let positive = |name: &str, time: Option<SignedDuration>| {
-            let Some(time) = time else { return Ok(None) };
-            let time = Duration::try_from(time).ok().filter(|time| !time.is_zero());
-            time.map(Some).ok_or_else(|| ConfigError::Invalid {
-                place: file.display().to_string(),
-                problem: format!("{name} must be longer than nothing, such as \"10m\""),
-            })
-        };
-        let time_limit = positive("workloads.time-limit", content.workloads.time_limit)?;
-        let max_size = content.cache.max_size.map(|text| {
-            size(&text).map_err(|problem| ConfigError::Invalid {
-                place: file.display().to_string(),
-                problem: format!("cache.max-size is \"{text}\": {problem}"),
-            })
-        });
+        let time = |time: Option<Time>| time.map(|Time(time)| time);
         let mut settings = Self {
             include: content.include,
             include_within: overrides.include_within.clone(),
             exclude: content.exclude,
             cpu_target: content.cpu_target,
             julia_args: content.julia_args,
-            time_budget: positive("time-budget", content.time_budget)?,
-            stall_limit: positive("stall-limit", content.stall_limit)?.unwrap_or(STALL_LIMIT),
+            time_budget: time(content.time_budget),
+            stall_limit: time(content.stall_limit).unwrap_or(STALL_LIMIT),
             workloads: WorkloadSettings {
                 kinds: content.workloads.kinds.unwrap_or_else(|| Kind::ALL.to_vec()),
                 scripts: content.workloads.scripts,
                 notebooks: content.workloads.notebooks,
                 skip_tests: content.workloads.skip_tests,
-                time_limit: time_limit.unwrap_or(DEFAULT_TIME_LIMIT),
+                time_limit: time(content.workloads.time_limit).unwrap_or(DEFAULT_TIME_LIMIT),
             },
             remote: content.remote.within(file.parent().unwrap_or(Path::new("/"))),
-            cache: CacheSettings { max_size: max_size.transpose()? },
+            cache: CacheSettings { max_size: content.cache.max_size.map(|Size(bytes)| bytes) },
         };
         settings.apply(overrides);
         Ok(settings)
@@ -312,7 +353,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_place() {
         let error = parse("include = []\n\n[workloads]\nskip-test = [\"A\"]\n").unwrap_err();
-        assert!(error.starts_with("/p/jlsys.toml:4:1: unknown field `skip-test`"), "{error}");
+        assert!(
+            error.starts_with("/p/jlsys.toml:4:1: there is no setting `skip-test`; there are `kinds`, "),
+            "{error}"
+        );
         assert!(!error.contains('\n'));
     }
 
@@ -320,11 +364,12 @@ mod tests {
     fn durations_are_written_as_people_write_them() {
         let settings = parse("[workloads]\ntime-limit = \"1m30s\"").unwrap();
         assert_eq!(settings.workloads.time_limit, Duration::from_secs(90));
-        for (text, name) in
-            [("[workloads]\ntime-limit = \"0s\"", "time-limit"), ("time-budget = \"-1m\"", "time-budget")]
-        {
-            let error = parse(text).unwrap_err();
-            assert!(error.contains(name), "{error}");
+        for wrong in ["\"0s\"", "\"-1m\"", "\"20\"", "\"long\"", "20", "1.5", "true", "[\"1m\"]"] {
+            for (name, line) in [("time-budget", 1), ("stall-limit", 1), ("[workloads]\ntime-limit", 2)] {
+                let error = parse(&format!("{name} = {wrong}")).unwrap_err();
+                assert!(error.starts_with(&format!("/p/jlsys.toml:{line}:")), "{error}");
+                assert!(error.contains("write a time with its unit and in quotes"), "{error}");
+            }
         }
         assert_eq!(parse("time-budget = \"20m\"").unwrap().time_budget, Some(Duration::from_secs(1200)));
     }
@@ -355,7 +400,32 @@ mod tests {
         for wrong in ["20", " 20 ", "1e9", "-1G", "many", ""] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
-        assert!(parse("[cache]\nmax-size = \"20\"").unwrap_err().contains("with its unit"));
+        for wrong in ["\"20\"", "20", "\"20Q\""] {
+            let error = parse(&format!("[cache]\nmax-size = {wrong}")).unwrap_err();
+            assert!(error.contains("write a size with its unit and in quotes, as in \"20G\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_toml_or_of_another_type_is_said_in_words() {
+        for (text, words) in [
+            ("cpu-target = native", "native must stand in quotes: \"native\""),
+            ("time-budget = 20m", "20m must stand in quotes: \"20m\""),
+            ("[workloads]\nkinds = [load]", "load must stand in quotes: \"load\""),
+            ("exclude = Heavy # for now", "Heavy must stand in quotes: \"Heavy\""),
+            ("include = \"Own\"", "it is \"Own\", and must be a list, as in [\"a\", \"b\"]"),
+            ("julia-args = 2", "it is `2`, and must be a list"),
+            ("cpu-target = 3", "it is `3`, and must be a text in quotes"),
+            ("workloads = 3", "it is `3`, and must be a table"),
+            ("[workloads]\nkinds = [\"test\"]", "there is no `test`; there are `load`, `tests`"),
+            ("time-budget = \"20m", "no quote at its end"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(words), "{error}");
+            assert!(!error.contains('\n') && !error.contains("expected"), "{error}");
+        }
+        // What is more than this is TOML's to say.
+        assert!(parse("include = [\"A\"").unwrap_err().starts_with("/p/jlsys.toml:1:"));
     }
 
     #[test]

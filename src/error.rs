@@ -115,8 +115,11 @@ pub enum Error {
     #[error("the system does not let jlsys run processes: {0}")]
     Runtime(std::io::Error),
     /// The user, or the system, asked jlsys to stop.
-    #[error("interrupted; nothing is left behind")]
+    #[error("interrupted; what was done until then is not done again")]
     Interrupted,
+    /// The same, of a build or a trace.
+    #[error("interrupted; {0}")]
+    InterruptedBuild(crate::pipeline::Kept),
     /// There is no image to name.
     #[error("{0}")]
     NoImage(String),
@@ -133,6 +136,9 @@ pub enum Error {
         /// Why it was not.
         source: std::io::Error,
     },
+    /// What `JLSYS_DISABLE` says is not understood: whoever sets it wants plain Julia, most likely.
+    #[error("JLSYS_DISABLE={} is neither 1 (plain Julia) nor 0", .0.display())]
+    Disable(std::ffi::OsString),
     /// A document could not be printed.
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
@@ -169,7 +175,7 @@ impl Error {
     /// What it means for the exit status.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted | Self::InterruptedBuild(_) => Exit::Interrupted,
             // No input is wrong; every tier with an image needs a linker.
             Self::Link(LinkError::NoLinker { .. }) | Self::OutOfTime { .. } => Exit::Stock,
             _ => Exit::Refused,

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod duration;
 pub mod environment;
 pub mod error;
 pub mod fallback;

@@ -27,6 +27,7 @@ mod descent;
 mod disk;
 mod earlier;
 mod elsewhere;
+mod outlook;
 mod precompiling;
 mod reuse;
 mod sessions;
@@ -35,6 +36,8 @@ mod traces;
 mod untouched;
 
 pub(crate) use earlier::lock;
+pub use earlier::settled;
+pub use outlook::{Earlier, Estimate, Expected, Kept, Outlook, kept, outlook};
 pub use sessions::serve_sessions;
 
 use cleaning::ForStartup;
@@ -254,6 +257,8 @@ struct Build<'a> {
     before: Option<Box<Entry>>,
     /// Whether the project has a startup package because there can be no image: then only its groups are made anew.
     is_settled: bool,
+    /// What was known of it when it began.
+    outlook: Option<Outlook>,
 }
 
 impl<'a> Build<'a> {
@@ -274,6 +279,7 @@ impl<'a> Build<'a> {
         let mut report = Report::new(prepared.key, project, &prepared.plan, &prepared.julia);
         report.warnings.extend(prepared.version_warning());
         report.warnings.extend(prepared.plan.warnings.iter().cloned());
+        report.notes.clone_from(&prepared.plan.notes);
         report.warnings.extend(prepared.target_warning());
         let known = prepared.cache.entry(&prepared.key).ok().and_then(|entry| entry.report().ok());
         let settled = known.filter(|known| known.tier == Tier::Startup && !known.image_pending);
@@ -297,6 +303,7 @@ impl<'a> Build<'a> {
             startup_problem: None,
             before,
             is_settled,
+            outlook: None,
         })
     }
 

@@ -28,6 +28,8 @@ pub struct Plan {
     pub julia_args: Vec<String>,
     /// What the user should know about it, one sentence each.
     pub warnings: Vec<String>,
+    /// What is as it should be, and good to know once.
+    pub notes: Vec<String>,
 }
 
 /// A package that goes into the image.
@@ -191,7 +193,8 @@ impl Plan {
             packages,
             extensions,
             workloads: workloads.workloads,
-            warnings: workloads.warnings.into_iter().chain(behind.iter().map(about_left_behind)).collect(),
+            warnings: workloads.warnings,
+            notes: behind.iter().map(about_left_behind).collect(),
             left_out: left_out.into_values().chain(behind).collect(),
             cpu_target: settings.cpu_target.clone().unwrap_or_else(CpuTarget::chosen_here),
             julia_args: settings.julia_args.clone(),

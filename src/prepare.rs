@@ -226,6 +226,11 @@ impl Prepared {
         self.cache.entry_for(key, &self.here())
     }
 
+    /// What was noted when the image of `key` was built, if it is there.
+    pub fn notes_of(&self, key: &Key) -> Option<Vec<String>> {
+        self.cache.entry_as_is(key).ok()?.report().ok().map(|report| report.notes)
+    }
+
     /// Whether other commands would make another plan if they did not know what was decided outside of `jlsys.toml`.
     pub fn overrides_matter(&self) -> bool {
         let found = self.overrides.found_cpu_target.as_ref().map(|_| CpuTarget::chosen_here());

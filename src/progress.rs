@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Zoned;
 
+use crate::duration::took;
 use crate::output::tell;
 
 /// How much is said.
@@ -66,6 +67,11 @@ impl Progress {
         self.line(Verbosity::Normal, &format!("warning: {text}"));
     }
 
+    /// Says something that is as it should be, and good to know.
+    pub fn note(&self, text: &str) {
+        self.line(Verbosity::Normal, &format!("note: {text}"));
+    }
+
     /// Says what was done.
     pub fn say(&self, text: &str) {
         self.line(Verbosity::Normal, text);
@@ -96,7 +102,7 @@ impl Phase {
             bar.finish_and_clear();
         }
         let colon = if result.is_empty() { "" } else { ": " };
-        self.progress.say(&format!("{}{colon}{result} ({:.1} s)", self.name, elapsed.as_secs_f64()));
+        self.progress.say(&format!("{}{colon}{result} ({})", self.name, took(elapsed.as_secs_f64())));
         elapsed
     }
 

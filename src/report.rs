@@ -107,6 +107,9 @@ pub struct Report {
     pub failure: Option<String>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
+    /// What is as it should be, and good to know once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where the image came from, when it was not built on this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pulled: Option<Origin>,
@@ -323,6 +326,7 @@ impl Report {
             cut_short: None,
             failure: None,
             warnings: Vec::new(),
+            notes: Vec::new(),
             pulled: None,
         };
         report.set_plan(plan);

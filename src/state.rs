@@ -152,7 +152,7 @@ impl State {
         let project = prepared.environment.project_dir().display();
         match self {
             Self::Ready(_) => "it is ready".to_owned(),
-            Self::Missing => format!("none was built for {project} yet; `jlsys build` builds it"),
+            Self::Missing => format!("no image yet for {project}; `jlsys build` builds one"),
             Self::Stale(changed) => match changed.as_slice() {
                 [] => "something changed since it was built, and what it was built from cannot be read; `jlsys build` \
                        builds a new one"
@@ -164,13 +164,13 @@ impl State {
                 ),
             },
             Self::Removed => format!(
-                "the one that was built for {project} is no longer in the cache; `jlsys build` builds it again"
+                "the image of {project} is no longer in the cache; `jlsys build` builds it again"
             ),
             Self::Failed(failed) => {
-                format!("it could not be built: {}; {} tries again", failed.reason, again(prepared))
+                format!("the image could not be built: {}; {} tries again", failed.reason, again(prepared))
             }
             Self::OtherCpu => format!(
-                "it was built for other CPUs ({}) than this one; `jlsys build --cpu-target native` builds one for this",
+                "the image was built for other CPUs ({}) than this one; `jlsys build --cpu-target native` builds one for this",
                 prepared.inputs.cpu_target
             ),
             Self::Damaged(what) => format!("{what}; {} builds it again", again(prepared)),

@@ -102,7 +102,7 @@ fn a_notebook_gives_the_same_through_jlsys() {
     let (wrapped, image, log) = run(&project);
     assert_eq!(plain, wrapped);
     assert!(!image.contains("/images/"), "{image}");
-    assert!(log.contains("jlsys: plain Julia: none was built"), "{log}");
+    assert!(log.contains("jlsys: plain Julia: no image yet"), "{log}");
     // That it is what a notebook should give, and not twice nothing.
     assert_eq!(plain[0][0]["data"]["image/svg+xml"], "<svg>2.0</svg>");
     assert_eq!(plain[1][0], json!({"output_type": "stream", "name": "stdout", "text": "printed\n"}));

@@ -128,7 +128,7 @@ fn the_kernel_starts_what_plain_julia_would_have_started() {
         "{}",
         ran.stdout()
     );
-    ran.expect_stderr("jlsys: plain Julia: none was built for");
+    ran.expect_stderr("jlsys: plain Julia: no image yet for");
 
     // The cache cannot be used at all.
     std::fs::write(project.outside("no-cache"), "a file").unwrap();

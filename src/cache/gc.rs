@@ -193,7 +193,7 @@ fn in_use(entry: &Entry, mapped: &MappedFiles) -> Option<String> {
     (age.unsigned_abs() < usage::GRAIN).then(|| "it was used within the last hour".to_owned())
 }
 
-fn is_mapped(entry: &Entry, mapped: &MappedFiles) -> bool {
+pub(super) fn is_mapped(entry: &Entry, mapped: &MappedFiles) -> bool {
     let startup = entry.header.startup.iter().flat_map(|startup| &startup.files);
     let startup = startup.map(|file| entry.folder().join(&file.name));
     entry.image().into_iter().chain(startup).any(|file| mapped.contains(&file))

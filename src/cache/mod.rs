@@ -20,6 +20,7 @@
 //!
 //! Beside the user's own folder there may be shared ones, which are only read.
 
+mod clean;
 mod condition;
 mod contents;
 mod download;

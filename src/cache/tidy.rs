@@ -69,7 +69,7 @@ fn shorten(log: &Path, limit: u64) -> io::Result<u64> {
 }
 
 /// The bytes of all files in a folder.
-fn size_of(folder: &Path) -> u64 {
+pub(super) fn size_of(folder: &Path) -> u64 {
     let files = WalkDir::new(folder).into_iter().flatten();
     files.filter_map(|file| file.metadata().ok()).filter(|file| file.is_file()).map(|file| file.len()).sum()
 }

@@ -143,6 +143,14 @@ impl Cache {
         })
     }
 
+    /// The record of this key's trace, if there is one.
+    pub fn kept_trace(&self, key: &TraceKey) -> Option<KeptTrace> {
+        self.places().find_map(|place| {
+            let folder = place.root.join(FOLDER).join(key.to_string());
+            read(&folder, place.trust).filter(|kept| kept.key == *key)
+        })
+    }
+
     /// Keeps a workload's trace and its log, in the place of any that was kept with the same inputs.
     pub fn keep_trace(
         &self,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{KeygenArgs, PullArgs, PushArgs};
+use super::{KeygenArgs, PullArgs, PushArgs, examples};
 use crate::cache::Limits;
 use crate::config::size;
 use crate::profile::DEFAULT_FILE;
@@ -23,6 +23,8 @@ pub enum CacheCommand {
     Gc(GcArgs),
     /// Remove images
     Rm(RmArgs),
+    /// Remove everything: images, traces, logs, and what is known of projects and Julias
+    Clean(CleanArgs),
     /// Put images on a remote, signed, for other machines
     Push(PushArgs),
     /// Take images from a remote that somebody who is accepted signed
@@ -30,11 +32,13 @@ pub enum CacheCommand {
     /// Make a key to sign images with
     Keygen(KeygenArgs),
     /// Print the cache's folder
+    #[command(after_help = examples::CACHE_DIR)]
     Dir,
 }
 
 /// `jlsys cache list`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_LIST)]
 pub struct ListArgs {
     /// Print the list as JSON
     #[arg(long)]
@@ -43,6 +47,7 @@ pub struct ListArgs {
 
 /// `jlsys cache show`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_SHOW)]
 pub struct ShowArgs {
     /// The image: the beginning of its key, or a project's folder or file
     #[arg(default_value = ".")]
@@ -53,6 +58,9 @@ pub struct ShowArgs {
     /// Also write a page with a timeline of the build to this file (by default jlsys-profile.html)
     #[arg(long, conflicts_with = "diff", value_name = "FILE", num_args = 0..=1, default_missing_value = DEFAULT_FILE)]
     pub profile: Option<PathBuf>,
+    /// Also list every package, how many statements each owns, and which lines were not kept
+    #[arg(long, conflicts_with = "diff")]
+    pub packages: bool,
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
@@ -60,6 +68,7 @@ pub struct ShowArgs {
 
 /// `jlsys cache verify`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_VERIFY)]
 pub struct VerifyArgs {
     /// The images: beginnings of keys, or projects' folders or files (by default all)
     pub keys: Vec<String>,
@@ -76,6 +85,7 @@ pub struct VerifyArgs {
 
 /// `jlsys cache gc`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_GC)]
 pub struct GcArgs {
     /// The greatest size of all images together, such as `20G`; the ones used last stay
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -84,7 +94,7 @@ pub struct GcArgs {
     #[arg(long, value_name = "TIME", value_parser = age)]
     max_age: Option<Duration>,
     /// How many images of one project may stay
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     keep: Option<usize>,
     /// Remove nothing, and say what would be removed
     #[arg(long, conflicts_with = "yes")]
@@ -99,6 +109,7 @@ pub struct GcArgs {
 
 /// `jlsys cache rm`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_RM)]
 pub struct RmArgs {
     /// The images: beginnings of keys, or projects' folders or files
     #[arg(required = true)]
@@ -108,11 +119,27 @@ pub struct RmArgs {
     pub force: bool,
 }
 
+/// `jlsys cache clean`.
+#[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_CLEAN)]
+pub struct CleanArgs {
+    /// Remove, also when started on a terminal
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Remove images even if a running Julia uses them
+    #[arg(long)]
+    pub force: bool,
+}
+
 impl GcArgs {
     /// What the cache may hold.
     pub fn limits(&self) -> Limits {
         Limits { max_size: self.max_size, max_age: self.max_age, keep: self.keep }
     }
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "write a number, such as `3`".to_owned())
 }
 
 /// Days and longer are 24 hours and multiples of that: what a calendar says does not matter to a cache.

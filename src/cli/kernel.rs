@@ -4,18 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::examples;
+
 /// `jlsys kernel`.
 #[derive(Debug, Subcommand)]
 pub enum KernelCommand {
     /// Install kernelspecs that start through `jlsys run`
     Install(KernelInstallArgs),
     /// List Julia's kernelspecs
+    #[command(after_help = examples::KERNEL_LIST)]
     List {
         /// Print the list as JSON
         #[arg(long)]
         json: bool,
     },
     /// Remove kernelspecs that jlsys installed; what they replaced comes back
+    #[command(after_help = examples::KERNEL_REMOVE)]
     Remove {
         /// Their names (by default all that jlsys installed)
         #[arg(value_name = "KERNEL")]
@@ -25,6 +29,7 @@ pub enum KernelCommand {
 
 /// `jlsys kernel install`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::KERNEL_INSTALL)]
 pub struct KernelInstallArgs {
     /// The names of the kernelspecs to wrap (by default every Julia kernelspec)
     #[arg(value_name = "KERNEL")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PlanArgs, TargetArgs, VerbosityArgs};
+use super::{PLAN, PlanArgs, TARGET, TargetArgs, VerbosityArgs, examples};
 use crate::config::Overrides;
 use crate::key::Key;
 use crate::prepare::Request;
@@ -13,11 +13,10 @@ use crate::remote::PublicKey;
 
 /// `jlsys cache push`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_PUSH)]
 pub struct PushArgs {
     /// The remote: s3://…, gs://…, az://…, https://… or a folder (by default JLSYS_REMOTE_URL, else `url` in jlsys.toml)
     pub url: Option<String>,
-    #[command(flatten)]
-    target: TargetArgs,
     /// The images: beginnings of their keys (by default the project's)
     #[arg(long = "key", value_name = "KEY", conflicts_with = "all")]
     pub keys: Vec<String>,
@@ -35,19 +34,18 @@ pub struct PushArgs {
     pub json: bool,
     #[command(flatten)]
     verbosity: VerbosityArgs,
+    #[command(flatten, next_help_heading = TARGET)]
+    target: TargetArgs,
 }
 
 /// `jlsys cache pull`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_PULL)]
 pub struct PullArgs {
     /// The remote: s3://…, gs://…, az://…, https://… or a folder (by default JLSYS_REMOTE_URL, else `url` in jlsys.toml)
     pub url: Option<String>,
-    #[command(flatten)]
-    target: TargetArgs,
-    #[command(flatten)]
-    plan: PlanArgs,
     /// The images, by their whole keys (by default the project's)
-    #[arg(long = "key", value_name = "KEY", conflicts_with = "all")]
+    #[arg(long = "key", value_name = "KEY", conflicts_with = "all", value_parser = key)]
     pub keys: Vec<Key>,
     /// All images on the remote that are for this Julia and this CPU
     #[arg(long)]
@@ -63,10 +61,15 @@ pub struct PullArgs {
     pub json: bool,
     #[command(flatten)]
     verbosity: VerbosityArgs,
+    #[command(flatten, next_help_heading = PLAN)]
+    plan: PlanArgs,
+    #[command(flatten, next_help_heading = TARGET)]
+    target: TargetArgs,
 }
 
 /// `jlsys cache keygen`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE_KEYGEN)]
 pub struct KeygenArgs {
     /// Where to put the secret key (by default jlsys/signing.key in your folder of settings)
     #[arg(long, short, value_name = "FILE")]
@@ -95,4 +98,10 @@ impl PullArgs {
     pub fn verbosity(&self) -> Verbosity {
         self.verbosity.verbosity()
     }
+}
+
+fn key(text: &str) -> Result<Key, String> {
+    text.parse().map_err(|_| {
+        "write the whole key, 64 hexadecimal digits (`jlsys cache list --json` has it)".to_owned()
+    })
 }

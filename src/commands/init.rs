@@ -26,7 +26,7 @@ pub(super) fn execute(args: &InitArgs) -> Result<Exit, Error> {
         vec![NewFile { path: folder.join(config::FILE_NAME), text: SETTINGS.to_owned(), mode: 0o644 }];
     if args.binder {
         let requirement = args.pip.clone().unwrap_or_else(|| format!("jlsys=={}", env!("CARGO_PKG_VERSION")));
-        let text = POST_BUILD.replace(REQUIREMENT, &quoted(&requirement));
+        let text = POST_BUILD.replace(REQUIREMENT, &super::quoted(&requirement));
         files.push(NewFile { path: folder.join("postBuild"), text, mode: 0o755 });
     }
     let shown = |path: &Path| path.strip_prefix(&directory).unwrap_or(path).display().to_string();
@@ -70,9 +70,4 @@ impl NewFile {
             Err(error) => Err(error),
         }
     }
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -4,6 +4,7 @@ mod build;
 mod cache;
 mod completions;
 mod doctor;
+mod dry_run;
 mod init;
 mod inputs;
 mod kernel;
@@ -49,8 +50,8 @@ fn build_for_sessions(
 ) -> Result<Report, Error> {
     let budget = pipeline::budget(prepared, options);
     let build = pipeline::build(prepared, options, budget, progress);
-    let mut report =
-        process::block_on_interruptible(build).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
+    let ended = process::block_on_interruptible(build).map_err(Error::Runtime)?;
+    let mut report = ended.ok_or_else(|| Error::InterruptedBuild(pipeline::kept(prepared)))??;
     let serve = pipeline::serve_sessions(prepared, options, &budget, progress, &mut report);
     match process::block_on_interruptible(serve).map_err(Error::Runtime)? {
         Some(served) => served?,
@@ -60,6 +61,11 @@ fn build_for_sessions(
         ),
     }
     Ok(report)
+}
+
+/// A word for a shell, in quotes.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Prints one JSON document on standard output.

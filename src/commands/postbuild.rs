@@ -7,10 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanDuration};
+use indicatif::HumanBytes;
 
 use crate::binder;
 use crate::cli::PostbuildArgs;
+use crate::duration;
 use crate::environment::project_in;
 use crate::error::{Error, Exit};
 use crate::kernel::{self, InstallOptions, JupyterFolders, KernelError};
@@ -27,7 +28,7 @@ pub(super) fn execute(args: &PostbuildArgs) -> Result<Exit, Error> {
     let progress = Progress::new(args.work.verbosity());
     let started = Instant::now();
     match run(args, &progress) {
-        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(error @ Error::InterruptedBuild(_)) => Err(error),
         Err(error) if args.strict => Err(error),
         Err(error) => {
             let hint = match error {
@@ -88,7 +89,7 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         ..BuildOptions::default()
     };
     let built = match super::build_for_sessions(&prepared, options, progress) {
-        Err(error @ (Error::Interrupted | Error::Runtime(_))) => return Err(error),
+        Err(error @ (Error::InterruptedBuild(_) | Error::Runtime(_))) => return Err(error),
         built => built,
     };
     let mut freed = prepared.cache.tidy(LOG_LIMIT);
@@ -97,9 +98,7 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
     if !report.image_pending {
         freed += prepared.cache.forget_traces();
     }
-    for warning in &report.warnings {
-        progress.warn(warning);
-    }
+    super::build::say_what_to_know(&report, &prepared, progress);
     // Without an image the kernels are best left as they are.
     let kernels = match report.image.as_ref().or(report.startup.as_ref()) {
         Some(_) => kernels(args, progress)?,
@@ -176,7 +175,7 @@ impl Done {
             line("kernel", kernel.clone());
         }
         line("removed", format!("{} of logs and temporary files", HumanBytes(self.freed)));
-        line("took", HumanDuration(took).to_string());
+        line("took", duration::took(took.as_secs_f64()));
         if report.image.is_some() || report.startup.is_some() {
             line("check", "`jlsys status` in a session says whether it is used".to_owned());
         }

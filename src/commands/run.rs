@@ -75,8 +75,10 @@ enum NoSay {
 }
 
 fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) -> Result<Start, NoSay> {
-    if is_set("JLSYS_DISABLE") {
-        return Err(NoSay::Asked);
+    match std::env::var_os("JLSYS_DISABLE") {
+        Some(value) if value == "1" => return Err(NoSay::Asked),
+        Some(value) if value != "0" && !value.is_empty() => return Err(NoSay::Fault(Error::Disable(value))),
+        _ => {}
     }
     let fault = NoSay::Fault;
     let directory = std::env::current_dir().map_err(Error::WorkingFolder).map_err(fault)?;

@@ -52,15 +52,16 @@ pub(super) fn execute(args: &StatusArgs) -> Result<Exit, Error> {
             changed_in_part: entry.map(|entry| changes_in_part(&prepared, entry)).unwrap_or_default(),
             reason: state.reason(&prepared),
             last_failure: state.last_failure(&prepared),
-            inputs: args.explain.then_some(&prepared.inputs),
+            inputs: args.explains().then_some(&prepared.inputs),
         })?;
     } else {
-        super::print(&text(&prepared, &state, args.explain))?;
+        super::print(&text(&prepared, &state, args))?;
     }
     Ok(if entry.is_some() { Exit::Ok } else { Exit::Refused })
 }
 
-fn text(prepared: &Prepared, state: &State, explain: bool) -> String {
+fn text(prepared: &Prepared, state: &State, args: &StatusArgs) -> String {
+    let explain = args.explains();
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = match state {
@@ -91,7 +92,7 @@ fn text(prepared: &Prepared, state: &State, explain: bool) -> String {
         }
     }
     if explain {
-        explain_key(prepared, &mut text);
+        explain_key(prepared, args.packages, &mut text);
     }
     text
 }
@@ -101,8 +102,8 @@ fn changes_in_part(prepared: &Prepared, entry: &Entry) -> Vec<String> {
     entry.stale_groups(&prepared.depots).changes().collect()
 }
 
-/// Shows everything that the key is made of.
-fn explain_key(prepared: &Prepared, text: &mut String) {
+/// Shows what the key is made of.
+fn explain_key(prepared: &Prepared, with_packages: bool, text: &mut String) {
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<12} {value}");
     };
@@ -110,7 +111,7 @@ fn explain_key(prepared: &Prepared, text: &mut String) {
     line("project", prepared.environment.project_file.display().to_string());
     line("manifest", prepared.environment.manifest_file.display().to_string());
     line("julia from", prepared.julia.command.display().to_string());
-    text.push_str(&super::inputs::describe(&prepared.inputs));
+    text.push_str(&super::inputs::describe(&prepared.inputs, with_packages));
     for package in &prepared.plan.left_out {
         let _ = writeln!(text, "{:<12} {}: {}", "left out", package.name, package.reason);
     }

@@ -24,8 +24,8 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     let stall_limit = args.work.stall_limit.map(Duration::from_secs);
     let options = BuildOptions { jobs, force: args.force, stall_limit, ..BuildOptions::default() };
     let trace = pipeline::trace(&prepared, options, args.output.as_deref(), &progress);
-    let report =
-        process::block_on_interruptible(trace).map_err(Error::Runtime)?.ok_or(Error::Interrupted)??;
+    let ended = process::block_on_interruptible(trace).map_err(Error::Runtime)?;
+    let report = ended.ok_or_else(|| Error::InterruptedBuild(pipeline::kept(&prepared)))??;
     for warning in &report.warnings {
         progress.warn(warning);
     }
@@ -55,9 +55,12 @@ fn text(report: &TraceReport, julia: &JuliaInstall) -> String {
         }
         true => Ok(()),
     };
+    for line in report.workloads.iter().filter_map(super::build::own_failure) {
+        let _ = writeln!(text, "\n{line}");
+    }
     let _ = writeln!(
         text,
-        "\n{} traced, {} to replay",
+        "\n{} traced, {} to compile",
         count(statements.traced, "line"),
         count(statements.kept, "statement")
     );
@@ -72,7 +75,7 @@ fn text(report: &TraceReport, julia: &JuliaInstall) -> String {
         }
     };
     section("by package", statements.by_package.iter().collect());
-    section("not to be replayed", statements.dropped.iter().collect());
+    section("not to be compiled", statements.dropped.iter().collect());
     text
 }
 

@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use super::disk::{self, room_beside};
 use super::{Build, Statements, WRITING_LIMIT, count};
 use crate::budget::Budget;
+use crate::duration::{about, took};
 use crate::environment::Uuid;
 use crate::error::Error;
 use crate::fallback::{self, Failure};
@@ -146,8 +147,13 @@ impl<'a> Build<'a> {
     ) -> Result<(Replay, World, Sources), AttemptError> {
         let julia = &self.prepared.julia;
         let plan = &process.inputs().plan;
+        let earlier = self.outlook.as_ref().and_then(|outlook| outlook.earlier);
+        let time = earlier.map_or_else(
+            || "this takes minutes".to_owned(),
+            |earlier| format!("about {}, as {}", about(earlier.image), earlier.source()),
+        );
         let what = format!(
-            "compiling {} and {} into an image for {} CPUs (this takes minutes)",
+            "compiling {} and {} into an image for {} CPUs ({time})",
             count(plan.packages.len(), "package"),
             count(given, "statement"),
             plan.cpu_target
@@ -162,7 +168,7 @@ impl<'a> Build<'a> {
         let ObjectInputs { plan, statements, folder, .. } = process.inputs();
         let (finished, replay) =
             written.map_err(|error| object_failed(error, statements, &self.modules(plan), plan))?;
-        let elapsed = phase.done(&format!("{} compiled, {} refused", replay.compiled, replay.rejected));
+        let elapsed = phase.done(&replayed(replay.compiled, replay.rejected));
         self.report.saw_memory(finished.peak_memory_bytes);
         self.note_phase("compile", elapsed);
 
@@ -213,6 +219,15 @@ impl<'a> Build<'a> {
         let read = FilesRead::parse(&read);
         let files = read.beyond_the_key(&here);
         (World { places, files, address_space }, read.sources(&here))
+    }
+}
+
+/// What became of the statements that Julia was given.
+pub(super) fn replayed(compiled: u64, refused: u64) -> String {
+    let statements = count(compiled + refused, "statement");
+    match refused {
+        0 => format!("{statements} compiled"),
+        _ => format!("{compiled} of {statements} compiled, Julia refused {refused}"),
     }
 }
 
@@ -300,7 +315,7 @@ fn too_much(finished: &Finished, stage: &Stage, log: &Path) -> Option<String> {
             memory(&format!("{ending}, most likely for want of memory,"))
         }
         ending if ending.is_for_want_of_memory(log) => memory("ran out of memory"),
-        Ending::TimedOut => Some(format!("Julia took more than {:.0} s while {stage}", finished.seconds)),
+        Ending::TimedOut => Some(format!("Julia took more than {} while {stage}", took(finished.seconds))),
         _ => None,
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Selection {
     pub number: u64,
     /// The packages that each of the project's scripts and notebooks used together.
     pub together: BTreeSet<BTreeSet<Uuid>>,
+    /// Which of all, as the end of a phrase; empty when it is all.
+    pub of: &'static str,
 }
 
 /// Which statements are worth what they cost whenever a session loads a startup package that holds them.
@@ -158,7 +160,12 @@ impl Cleaning {
         let number = others.map(|(_, counts)| counts.written()).sum();
         let path = work.join("statements-of-own.jl");
         let number = copy_lines(&self.path, &path, number, |_| true).map_err(Error::file(&path))?;
-        Ok(Some(Selection { path, number, together: self.used_together() }))
+        Ok(Some(Selection {
+            path,
+            number,
+            together: self.used_together(),
+            of: " that scripts and notebooks compile",
+        }))
     }
 
     fn used_together(&self) -> BTreeSet<BTreeSet<Uuid>> {
@@ -173,7 +180,7 @@ impl Cleaning {
     pub(super) fn for_startup(&self, work: &Path, lasts: bool) -> Result<ForStartup, Error> {
         let number = self.collector.as_ref().map_or(0, |collector| collector.totals().counts.written());
         let together = self.used_together();
-        let lasting = Selection { path: self.path.clone(), number, together: together.clone() };
+        let lasting = Selection { path: self.path.clone(), number, together: together.clone(), of: "" };
         let suites = self.through.iter().filter(|(ran, _)| ran.kind == Kind::Tests).count();
         let Some(collector) = self.collector.as_ref().filter(|_| suites > 1 && !lasts) else {
             return Ok(ForStartup { until_image: None, lasting });
@@ -181,7 +188,9 @@ impl Cleaning {
         let path = work.join("statements-of-several.jl");
         let selected = copy_lines(&self.path, &path, u64::MAX, |line| collector.is_in_several(line));
         let number = selected.map_err(Error::file(&path))?;
-        Ok(ForStartup { until_image: (number > 0).then_some(Selection { path, number, together }), lasting })
+        let of = " that several test suites compile";
+        let until_image = (number > 0).then_some(Selection { path, number, together, of });
+        Ok(ForStartup { until_image, lasting })
     }
 }
 

@@ -17,8 +17,23 @@ pub(super) async fn find(prepared: &Prepared, options: BuildOptions, budget: &Bu
     if options.force {
         return None;
     }
+    let state = State::of(prepared).tried(prepared).await;
+    let report = settled(prepared, options, budget, state)?;
+    if report.outcome == BuildOutcome::Hit
+        && let Ok(entry) = prepared.cache.entry(&prepared.key)
+    {
+        entry.note_use();
+    }
+    Some(report)
+}
+
+/// The report of an earlier build that settles this one, where it stands so with the image. Writes nothing.
+pub fn settled(prepared: &Prepared, options: BuildOptions, budget: &Budget, state: State) -> Option<Report> {
+    if options.force {
+        return None;
+    }
     // What a start would refuse is not found.
-    let (entry, warning) = match State::of(prepared).tried(prepared).await {
+    let (entry, warning) = match state {
         State::Ready(entry) => (Some(*entry), None),
         // Another would not be loaded either.
         State::Unmappable(why) => (prepared.cache.entry(&prepared.key).ok(), Some(why)),
@@ -34,7 +49,6 @@ pub(super) async fn find(prepared: &Prepared, options: BuildOptions, budget: &Bu
             return None;
         }
         report.outcome = BuildOutcome::Hit;
-        entry.note_use();
         return Some(report);
     }
     let mut report = prepared.cache.failure(&prepared.key).filter(|_| !options.retry)?;

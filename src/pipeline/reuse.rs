@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::BuildOptions;
 use crate::cache::KeptTrace;
+use crate::environment::Uuid;
 use crate::key::{TraceInputs, TraceKeys};
 use crate::prepare::Prepared;
 use crate::workload::{Kind, Outcome, Ran, Runner, Scope, Workload};
@@ -44,14 +45,8 @@ impl<'a> Reuse<'a> {
             return None;
         }
         let (trace, log) = runner.files(workload);
-        // What had no more time than it would have now might show more.
-        let limit = runner.time_limit.as_secs_f64();
-        let is_wanted = |kept: &KeptTrace| match kept.outcome {
-            Outcome::Timeout => kept.limit >= limit,
-            Outcome::Stuck => !self.retry,
-            Outcome::Ok | Outcome::Failed | Outcome::Crashed => true,
-        };
         self.inputs(workload).iter().find_map(|inputs| {
+            let is_wanted = |kept: &KeptTrace| self.is_wanted(kept);
             let kept = self.prepared.cache.take_trace(&inputs.key(), is_wanted, &trace, &log)?;
             Some(Ran {
                 name: kept.name,
@@ -77,6 +72,37 @@ impl<'a> Reuse<'a> {
         })
     }
 
+    /// Whether a workload need not run, as far as its record says.
+    pub(super) fn has(&self, workload: &Workload) -> bool {
+        let is_kept = |inputs: &TraceInputs| {
+            self.prepared.cache.kept_trace(&inputs.key()).is_some_and(|kept| self.is_wanted(&kept))
+        };
+        !self.nothing && self.inputs(workload).iter().any(is_kept)
+    }
+
+    fn is_wanted(&self, kept: &KeptTrace) -> bool {
+        match kept.outcome {
+            // What had no more time than it would have now might show more.
+            Outcome::Timeout => kept.limit >= self.prepared.settings.workloads.time_limit.as_secs_f64(),
+            Outcome::Stuck => !self.retry,
+            Outcome::Ok | Outcome::Failed | Outcome::Crashed => true,
+        }
+    }
+
+    /// How long workloads took when they ran last.
+    pub(super) fn times(&self) -> Times {
+        let mut seconds = BTreeMap::new();
+        for kept in self.prepared.cache.kept_traces() {
+            // A package's tests are the same whoever's dependency it is; scripts and notebooks are a project's own.
+            let is_ours = kept.package.is_some() || kept.project == self.prepared.environment.project_file;
+            if is_ours {
+                let longest: &mut f64 = seconds.entry((kept.kind, kept.package, kept.name)).or_default();
+                *longest = longest.max(kept.seconds);
+            }
+        }
+        Times(seconds)
+    }
+
     /// Keeps the trace of a workload that ran.
     pub(super) fn keep(&self, workload: &Workload, ran: &Ran) {
         if !is_worth_keeping(ran) {
@@ -97,19 +123,19 @@ impl<'a> Reuse<'a> {
         if workloads.len() < 2 {
             return;
         }
-        let mut seconds = BTreeMap::new();
-        for kept in self.prepared.cache.kept_traces() {
-            // A package's tests are the same whoever's dependency it is; scripts and notebooks are a project's own.
-            let is_ours = kept.package.is_some() || kept.project == self.prepared.environment.project_file;
-            if is_ours {
-                let longest: &mut f64 = seconds.entry((kept.kind, kept.package, kept.name)).or_default();
-                *longest = longest.max(kept.seconds);
-            }
-        }
-        let expected = |workload: &Workload| {
-            *seconds.get(&(workload.kind(), workload.package(), workload.name())).unwrap_or(&f64::INFINITY)
-        };
+        let times = self.times();
+        let expected = |workload: &Workload| times.of(workload).unwrap_or(f64::INFINITY);
         workloads.sort_by(|a, b| expected(b).total_cmp(&expected(a)));
+    }
+}
+
+/// How long workloads took, the longest of what each was seen to take.
+pub(super) struct Times(BTreeMap<(Kind, Option<Uuid>, String), f64>);
+
+impl Times {
+    /// In seconds; `None` when it never ran.
+    pub(super) fn of(&self, workload: &Workload) -> Option<f64> {
+        self.0.get(&(workload.kind(), workload.package(), workload.name())).copied()
     }
 }
 

@@ -10,6 +10,7 @@ use futures_util::future::{join, join_all};
 use indicatif::HumanBytes;
 use tokio::sync::Semaphore;
 
+use super::attempt::replayed;
 use super::cleaning::Selection;
 use super::{Build, count};
 use crate::cache::{Entry, RestsOn, copy_file, keep_rests_on};
@@ -69,11 +70,8 @@ impl Build<'_> {
         turns: &Semaphore,
     ) -> TriedStartup {
         let number = selection.number;
-        let title = format!(
-            "compiling {} into a startup package for {}",
-            count(number, "statement"),
-            count(plan.packages.len(), "package")
-        );
+        let title =
+            format!("compiling {}{} into a startup package", count(number, "statement"), selection.of);
         let phase = self.progress.phase(title);
         let started = Instant::now();
         let mut peak_memory_bytes = 0;
@@ -444,12 +442,8 @@ fn describe(groups: &[GroupReport]) -> String {
     let sum = |number: fn(&GroupReport) -> u64| used().map(number).sum::<u64>();
     let reused = used().filter(|group| group.reused).count();
     let reused = if reused == 0 { String::new() } else { format!(" ({reused} reused)") };
-    let number = count(used().count(), "group");
-    format!(
-        "{} compiled, {} refused, {number}{reused}",
-        sum(GroupReport::compiled_first),
-        sum(|group| group.rejected)
-    )
+    let replayed = replayed(sum(GroupReport::compiled_first), sum(|group| group.rejected));
+    format!("{replayed}, in {}{reused}", count(used().count(), "group"))
 }
 
 impl GroupReport {

@@ -1,6 +1,6 @@
 //! The first half of a build: workloads are run, and their traces become statements.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,13 @@ use tokio::sync::Semaphore;
 
 use super::cleaning::{Cleaned, Cleaning, ForStartup};
 use super::disk::was_too_full;
+use super::outlook::Outlook;
 use super::precompiling::Precompiled;
 use super::reuse::Reuse;
 use super::startup::TriedStartup;
 use super::untouched::Untouched;
 use super::{Build, broken, count, elsewhere, note_cut_short};
+use crate::duration::{limit, took};
 use crate::environment::Uuid;
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
@@ -95,6 +97,11 @@ impl<'a> Build<'a> {
         let is_suite = |workload: &Workload| workload.kind() == Kind::Tests;
         let startup_first = aims.startup && !self.prepared.plan.to_run().all(is_suite);
 
+        let reuse = Reuse::new(self.prepared, self.options);
+        let outlook = Outlook::new(self.prepared, self.options, aims.startup, aims.image, &reuse);
+        self.progress.say(&outlook.sentence(self.budget.total()));
+        self.outlook = Some(outlook);
+
         let this = &*self;
         let jobs = this.jobs();
         let runner = Runner {
@@ -107,7 +114,6 @@ impl<'a> Build<'a> {
             turns: Semaphore::new(jobs),
             suites: Semaphore::new(if startup_first { jobs - 1 } else { jobs }),
         };
-        let reuse = Reuse::new(this.prepared, this.options);
         let cleaning = RefCell::new(Cleaning::new(&this.prepared.plan.workloads, &path)?);
         let untouched = RefCell::new(Untouched::new(&this.prepared.environment));
         let tracing = Tracing { runner, reuse, cleaning, untouched, touched: RefCell::default() };
@@ -154,10 +160,18 @@ impl<'a> Build<'a> {
         if let Some(ran_until) = ran_until {
             self.report.phases.push(loaded.until(ran_until));
         }
-        let phase = self.progress.phase("cleaning statements");
+        let phase = self.progress.phase("cleaning what the workloads were seen to compile");
         let cleaned = cleaning.so_far()?;
         let counts = &cleaned.totals.counts;
-        let result = format!("{} different ones to replay, of {}", counts.kept, count(counts.lines, "line"));
+        let variants = match counts.for_other_streams {
+            0 => String::new(),
+            number => format!(", {number} of them like others and for other output streams"),
+        };
+        let result = format!(
+            "{} to compile{variants} ({} traced)",
+            count(counts.written(), "statement"),
+            count(counts.lines, "line")
+        );
         let elapsed = phase.done(&result);
         self.note_phase("statements", elapsed);
         self.report = self.with_workloads(self.report.clone(), &cleaned);
@@ -198,7 +212,7 @@ impl<'a> Build<'a> {
             self.progress.say(&format!("reusing {what}: nothing that {they} can load changed since"));
         }
         for ran in kept {
-            self.say_of(&ran);
+            self.say_of(&ran, "");
             cleaning.borrow_mut().arrive(ran);
         }
         reuse.longest_first(&mut others);
@@ -215,18 +229,27 @@ impl<'a> Build<'a> {
             return Ok(None);
         }
         let Tracing { runner, reuse, cleaning, untouched, touched } = tracing;
-        let title = format!("running {}, {} at once", count(workloads.len(), "workload"), runner.jobs);
+        let number = workloads.len();
+        let title = format!("running {}, {} at once", count(number, "workload"), runner.jobs.min(number));
         let phase = self.progress.phase(title);
         let running = RefCell::new(Vec::new());
+        let done = Cell::new(0);
+        let show = || {
+            let under_way =
+                running.borrow().iter().map(|name: &String| name.as_str()).collect::<Vec<_>>().join(", ");
+            phase.update(&format!("{} of {number} done; {under_way}", done.get()));
+        };
         let on_start = |workload: &Workload| {
             running.borrow_mut().push(workload.name());
-            phase.update(&running.borrow().join(", "));
+            self.progress.detail(&format!("  {}", self.expectation(workload, runner)));
+            show();
         };
         let on_end = |workload: &Workload, ran: Ran| {
             touched.borrow_mut().extend(untouched.borrow_mut().look(&running.borrow()));
             running.borrow_mut().retain(|name| *name != ran.name);
-            phase.update(&running.borrow().join(", "));
-            self.say_of(&ran);
+            done.set(done.get() + 1);
+            show();
+            self.say_of(&ran, &format!("{} of {number}, ", done.get()));
             reuse.keep(workload, &ran);
             cleaning.borrow_mut().arrive(ran);
         };
@@ -235,8 +258,16 @@ impl<'a> Build<'a> {
         Ok(Some(self.budget.started().elapsed()))
     }
 
-    /// Says how a workload went. What a script or notebook of the user's printed that failed can be read afterwards.
-    fn say_of(&self, ran: &Ran) {
+    /// What a workload is up against, in words.
+    fn expectation(&self, workload: &Workload, runner: &Runner<'_>) -> String {
+        let (kind, name) = (workload.kind(), workload.name());
+        let before = self.outlook.as_ref().and_then(|outlook| outlook.seconds(kind, &name));
+        let before = before.map_or_else(String::new, |seconds| format!(", {} before", took(seconds)));
+        format!("{} begins ({} at most{before})", kind.of(&name), limit(runner.time_limit))
+    }
+
+    /// Says how a workload went, after its number among those that run. What a script or notebook of the user's printed that failed can be read afterwards.
+    fn say_of(&self, ran: &Ran, number: &str) {
         let Prepared { cache, environment, .. } = self.prepared;
         let log = match (ran.kind, ran.outcome) {
             (Kind::Load | Kind::Tests, _) => None,
@@ -246,7 +277,7 @@ impl<'a> Build<'a> {
             }
             (Kind::Notebooks | Kind::Scripts, _) => cache.keep_log(&environment.project_file, &ran.log),
         };
-        self.progress.say(&format!("  {}", describe(ran, log.as_deref())));
+        self.progress.say(&format!("  {number}{}", describe(ran, log.as_deref())));
     }
 
     /// Starts the process that is to write the image, which reads the statements file while it grows.
@@ -425,5 +456,5 @@ fn describe(ran: &Ran, log: Option<&Path>) -> String {
     let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join("; ")) };
     let note = ran.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
     let reused = if ran.reused { "reused, " } else { "" };
-    format!("{what}: {reused}{:.1} s{how}{details}{counts}{note}", ran.seconds)
+    format!("{what}: {reused}{}{how}{details}{counts}{note}", took(ran.seconds))
 }

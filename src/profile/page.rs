@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Profile;
 use super::scale::Scale;
+use crate::duration::took;
 use crate::report::{PhaseReport, WorkloadReport};
 use crate::workload::{Kind, Outcome};
 
@@ -44,7 +45,7 @@ pub(super) fn render(profile: &Profile<'_>) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                h1 { (profile.title) ": where " (duration(total)) " went" }
+                h1 { (profile.title) ": where " (took(total)) " went" }
                 p.project { (profile.project.display()) " with Julia " (profile.julia) }
                 dl {
                     @for (name, value) in &profile.facts {
@@ -217,14 +218,6 @@ fn legend(workloads: &[Row]) -> Markup {
                 li { span.bar.tests.failed {} "did not end well; what it compiled counts" }
             }
         }
-    }
-}
-
-fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        _ => format!("{} min {} s", whole / 60, whole % 60),
     }
 }
 

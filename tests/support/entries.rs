@@ -128,6 +128,7 @@ impl Made {
             failure: None,
             image_bytes: 0,
             warnings: vec!["something to know".to_owned()],
+            notes: Vec::new(),
             pulled: None,
         }
     }

@@ -1,5 +1,6 @@
 //! `jlsys cache …`: one file a command.
 
+mod clean;
 mod dir;
 mod gc;
 mod keygen;
@@ -28,6 +29,7 @@ pub(super) fn execute(command: &CacheCommand) -> Result<Exit, Error> {
         CacheCommand::Verify(args) => verify::execute(args),
         CacheCommand::Gc(args) => gc::execute(args),
         CacheCommand::Rm(args) => rm::execute(args),
+        CacheCommand::Clean(args) => clean::execute(args),
         CacheCommand::Push(args) => push::execute(args),
         CacheCommand::Pull(args) => pull::execute(args),
         CacheCommand::Keygen(args) => keygen::execute(args),
@@ -46,7 +48,7 @@ fn look_up(cache: &Cache, name: &str) -> Result<Lookup, Error> {
     let mut found = keys.filter_map(|key| cache.look_up(&key.to_string()).ok());
     found.next().ok_or_else(|| {
         Error::NoImage(format!(
-            "no image was built for {} yet; `jlsys build` builds it",
+            "no image yet for {}; `jlsys build` builds one",
             prepared.environment.project_dir().display()
         ))
     })

@@ -1,7 +1,7 @@
 //! `jlsys cache show`: everything that is known about an image.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
 use jiff::Timestamp;
@@ -11,12 +11,14 @@ use super::ago;
 use crate::cache::{Cache, Entry, Lookup};
 use crate::cli::ShowArgs;
 use crate::commands::{inputs, print, print_json};
+use crate::duration::took;
 use crate::error::{Error, Exit};
 use crate::key::{Key, KeyInputs, differences};
 use crate::pipeline::count;
 use crate::prepare::locate_cache;
 use crate::profile;
-use crate::report::{GroupReport, Report, SCHEMA};
+use crate::report::{GroupReport, Report, SCHEMA, WorkloadReport};
+use crate::workload::{Kind, Outcome};
 use crate::world::World;
 
 /// The document that `cache show --json` prints.
@@ -85,7 +87,7 @@ pub(super) fn execute(args: &ShowArgs) -> Result<Exit, Error> {
     if args.json {
         print_json(&document)?;
     } else {
-        print(&text(&document))?;
+        print(&text(&document, args.packages))?;
     }
     Ok(Exit::Ok)
 }
@@ -139,15 +141,14 @@ fn diff(cache: &Cache, other: &str, args: &ShowArgs) -> Result<Exit, Error> {
 }
 
 // Writing to a string cannot fail.
-fn text(document: &Document) -> String {
+fn text(document: &Document, with_packages: bool) -> String {
     let report = &document.report;
-    let mut text = String::new();
+    let mut text = answer(document);
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<12} {value}");
     };
     line("key", document.key.to_string());
     line("project", report.project.display().to_string());
-    line("tier", report.tier.to_string());
     match &document.entry {
         Some(entry) => {
             let image =
@@ -171,39 +172,48 @@ fn text(document: &Document) -> String {
     }
     line("julia from", report.julia.command.display().to_string());
     line("peak memory", HumanBytes(report.peak_memory_bytes).to_string());
-    for phase in &report.phases {
-        line("phase", format!("{} {:.1} s", phase.name, phase.seconds));
+    let phases = report.phases.iter().map(|phase| format!("{} {}", phase.name, took(phase.seconds)));
+    line("took", phases.collect::<Vec<_>>().join(", "));
+    // Suites that passed are as many as packages, and nobody's but their authors'.
+    let is_listed =
+        |ran: &WorkloadReport| with_packages || ran.kind != Kind::Tests || ran.outcome != Outcome::Ok;
+    for workload in report.workloads.iter().filter(|ran| is_listed(ran)) {
+        line("ran", ran(workload));
     }
-    for workload in &report.workloads {
-        let log = workload.log.as_ref().map_or_else(String::new, |log| format!(", {}", log.display()));
-        let lines = count(workload.statements, "line");
-        let what = workload.kind.of(&workload.name);
-        let compiling = workload.compile_seconds;
-        let compiling = compiling.map_or_else(String::new, |time| format!(" ({time:.1} s compiling)"));
-        let (outcome, seconds) = (workload.outcome, workload.seconds);
-        line("ran", format!("{what}: {outcome}, {seconds:.1} s{compiling}, {lines}{log}"));
+    let others = report.workloads.iter().filter(|ran| !is_listed(ran)).count();
+    if others > 0 {
+        line("ran", format!("tests of {}: ok", count(others, "package")));
     }
     let statements = &report.statements;
     line(
         "statements",
         format!(
-            "{} traced, {} kept, {} compiled, {} refused, {} left out",
-            statements.traced, statements.kept, statements.compiled, statements.rejected, statements.left_out
+            "{} of {} compiled, {} refused by Julia, {} left out; {} were traced",
+            statements.compiled,
+            statements.kept,
+            statements.rejected,
+            statements.left_out,
+            count(statements.traced, "line")
         ),
     );
     for group in &report.groups {
         line("group", describe(group));
     }
-    let mut owners: Vec<_> = statements.by_package.iter().collect();
-    owners.sort_by_key(|(name, number)| (std::cmp::Reverse(**number), *name));
-    for (name, number) in owners {
-        line("", format!("{number:>6} {name}"));
-    }
-    for (reason, number) in &statements.dropped {
-        line("not kept", format!("{number:>6} {reason}"));
+    if with_packages {
+        let mut owners: Vec<_> = statements.by_package.iter().collect();
+        owners.sort_by_key(|(name, number)| (std::cmp::Reverse(**number), *name));
+        for (name, number) in owners {
+            line("", format!("{number:>6} {name}"));
+        }
+        for (reason, number) in &statements.dropped {
+            line("not kept", format!("{number:>6} {reason}"));
+        }
     }
     match &document.inputs {
-        Some(key) => text.push_str(&inputs::describe(key)),
+        Some(key) => text.push_str(&inputs::describe(key, with_packages)),
+        None if !with_packages => {
+            line("packages", format!("{} (--packages lists them)", report.packages.included.len()));
+        }
         None => {
             for package in &report.packages.included {
                 let version = package.version.as_deref().unwrap_or("-");
@@ -214,8 +224,47 @@ fn text(document: &Document) -> String {
     for package in &report.packages.dropped {
         let _ = writeln!(text, "{:<12} {}: {}", "left out", package.name, package.reason);
     }
-    for warning in &report.warnings {
-        let _ = writeln!(text, "{:<12} {warning}", "warning");
+    for (name, sentences) in [("warning", &report.warnings), ("note", &report.notes)] {
+        for sentence in sentences {
+            let _ = writeln!(text, "{name:<12} {sentence}");
+        }
     }
     text
+}
+
+/// What there is, in one line.
+fn answer(document: &Document) -> String {
+    let report = &document.report;
+    let (project, version) = (project_dir(&report.project).display(), &report.julia.version);
+    let Some(entry) = &document.entry else {
+        return format!("no image of {project} could be built with Julia {version}\n");
+    };
+    let what = match (&report.image, &report.startup) {
+        (None, Some(_)) => "startup package",
+        _ => "image",
+    };
+    format!(
+        "{what} of {project} for Julia {version} (tier {}): {}, {} compiled, {}; built {}, used {}\n",
+        report.tier,
+        count(report.packages.included.len(), "package"),
+        count(report.statements.compiled, "statement"),
+        HumanBytes(entry.bytes),
+        ago(entry.created),
+        ago(entry.last_used)
+    )
+}
+
+/// A workload in one line.
+fn ran(workload: &WorkloadReport) -> String {
+    let log = workload.log.as_ref().map_or_else(String::new, |log| format!(", {}", log.display()));
+    let lines = count(workload.statements, "line");
+    let compiling = workload.compile_seconds;
+    let compiling = compiling.map_or_else(String::new, |time| format!(" ({} compiling)", took(time)));
+    let error = workload.error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
+    let (what, outcome) = (workload.kind.of(&workload.name), workload.outcome);
+    format!("{what}: {outcome}{error}, {}{compiling}, {lines}{log}", took(workload.seconds))
+}
+
+fn project_dir(project_file: &Path) -> &Path {
+    project_file.parent().unwrap_or(project_file)
 }

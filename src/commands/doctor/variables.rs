@@ -10,11 +10,14 @@ const IN_THE_WAY: &[(&str, &str)] =
 
 pub(super) fn checks(variable: impl Fn(&str) -> Option<OsString>) -> Vec<Check> {
     let mut checks = Vec::new();
-    if variable("JLSYS_DISABLE").is_some_and(|value| value == "1") {
+    if let Some(value) = variable("JLSYS_DISABLE").filter(|value| !value.is_empty() && value != "0") {
         checks.push(
             Check::warn(
                 "variable",
-                "JLSYS_DISABLE=1: `jlsys run` and kernels start plain Julia, whatever there is",
+                format!(
+                    "JLSYS_DISABLE={}: `jlsys run` and kernels start plain Julia, whatever there is",
+                    value.display()
+                ),
             )
             .advise("unset JLSYS_DISABLE"),
         );
