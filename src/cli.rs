@@ -16,10 +16,10 @@ pub use kernel::{KernelCommand, KernelInstallArgs};
 pub use remote::{KeygenArgs, PullArgs, PushArgs};
 
 use crate::config::{Overrides, time};
+use crate::cpu::CpuTarget;
 use crate::prepare::Request;
 use crate::profile::DEFAULT_FILE;
 use crate::progress::Verbosity;
-use crate::sysimage::CpuTarget;
 
 /// The heading of the options that decide what an image is, in `--help`: after a command's own.
 const PLAN: &str = "What the image is";

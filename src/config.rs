@@ -8,17 +8,15 @@ use jiff::SignedDuration;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::cpu::CpuTarget;
+use crate::location::Location;
 use crate::process::STALL_LIMIT;
-use crate::remote::RemoteSettings;
-use crate::sysimage::CpuTarget;
+use crate::signing::PublicKey;
 use crate::toml_error::TomlError;
-use crate::workload::Kind;
+use crate::workload::{DEFAULT_TIME_LIMIT, Kind, WorkloadSettings};
 
 /// The name of the settings file.
 pub const FILE_NAME: &str = "jlsys.toml";
-
-/// How long a workload may run when nobody says.
-const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(600);
 
 /// Everything that a user can decide about a build.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,20 +50,24 @@ pub struct CacheSettings {
     pub max_size: Option<u64>,
 }
 
-/// Which code is run to see what gets compiled.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WorkloadSettings {
-    /// The kinds to run.
-    pub kinds: Vec<Kind>,
-    /// Script files, relative to the project's folder; the conventional `precompile*.jl` when absent.
-    pub scripts: Option<Vec<PathBuf>>,
-    /// Which notebooks to run, as globs relative to the project's folder, `!` before what is left out; all of the project's
-    /// when absent.
-    pub notebooks: Option<Vec<String>>,
-    /// Packages whose tests are not run, by name.
-    pub skip_tests: Vec<String>,
-    /// How long each may run.
-    pub time_limit: Duration,
+/// The `[remote]` table of `jlsys.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RemoteSettings {
+    /// Where images are shared.
+    pub url: Option<Location>,
+    /// Whose images are accepted.
+    pub keys: Vec<PublicKey>,
+    /// Whether `build` puts what it built there, where the environment gives it a key to sign with.
+    pub push: bool,
+}
+
+impl RemoteSettings {
+    /// The settings with a relative folder taken from `base`.
+    pub fn within(mut self, base: &Path) -> Self {
+        self.url = self.url.map(|url| url.within(base));
+        self
+    }
 }
 
 /// What flags say; each wins over the file. Kept with the project's record, so that `run` finds what `build` made.

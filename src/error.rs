@@ -12,9 +12,12 @@ use crate::environment::EnvironmentError;
 use crate::julia::{DiscoverError, ProbeError};
 use crate::kernel::KernelError;
 use crate::key::SourcesError;
+use crate::output::OutputError;
 use crate::plan::PlanError;
 use crate::process::ProcessError;
 use crate::remote::RemoteError;
+use crate::report::Kept;
+use crate::signing::SigningError;
 use crate::sysimage::{LinkError, NoTarget};
 use crate::workload::LoadError;
 
@@ -49,6 +52,9 @@ pub enum Error {
     /// A remote cannot be used.
     #[error(transparent)]
     Remote(#[from] RemoteError),
+    /// There is no key to sign images with, or none can be made.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// Julia has no code for the CPUs that the image is to be for.
     #[error(transparent)]
     NoTarget(#[from] NoTarget),
@@ -119,7 +125,7 @@ pub enum Error {
     Interrupted,
     /// The same, of a build or a trace.
     #[error("interrupted; {0}")]
-    InterruptedBuild(crate::pipeline::Kept),
+    InterruptedBuild(Kept),
     /// There is no image to name.
     #[error("{0}")]
     NoImage(String),
@@ -127,7 +133,7 @@ pub enum Error {
     #[error(
         "`--quick` stops at the startup package, which needs Julia 1.9 or later, and this is Julia {0}: build without it"
     )]
-    NothingQuick(crate::julia::Version),
+    NothingQuick(crate::version::Version),
     /// Julia could not be started.
     #[error("cannot start Julia at '{}': {source}", .julia.display())]
     Exec {
@@ -140,8 +146,8 @@ pub enum Error {
     #[error("JLSYS_DISABLE={} is neither 1 (plain Julia) nor 0", .0.display())]
     Disable(std::ffi::OsString),
     /// A document could not be printed.
-    #[error("cannot write to standard output: {0}")]
-    Output(std::io::Error),
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 /// What a command's end means to a script that runs it.

@@ -17,8 +17,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::environment::Uuid;
 use crate::plan::LeftOutReason;
+use crate::uuid::Uuid;
 
 /// How many images are written for one build at most.
 pub const IMAGE_LIMIT: u32 = 8;

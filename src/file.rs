@@ -1,6 +1,6 @@
-//! Telling files apart: by a stamp that costs one `stat`, or by their content.
+//! Files: told apart by a stamp that costs one `stat`, or by their content; copied; made private.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, FileTimes, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -59,6 +59,19 @@ impl From<&Metadata> for Stamp {
 pub fn room_in(folder: &Path) -> Option<u64> {
     let disk = nix::sys::statvfs::statvfs(folder).ok()?;
     Some(disk.blocks_available() * disk.fragment_size())
+}
+
+/// Sets a file's or folder's permissions.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+/// Copies a file with its time of change.
+pub fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::copy(from, to)?;
+    let modified = from.metadata()?.modified()?;
+    File::options().append(true).open(to)?.set_times(FileTimes::new().set_modified(modified))
 }
 
 /// A SHA-256 digest; written as 64 hexadecimal digits.

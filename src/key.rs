@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Environment, Source, Uuid};
+use crate::cpu::{CpuTarget, HostCpu};
+use crate::environment::{Environment, Source};
 use crate::file::Sha256Digest;
 use crate::julia::{Driver, JuliaInstall};
 use crate::plan::Plan;
-use crate::sysimage::{CpuTarget, HostCpu};
+use crate::uuid::Uuid;
 use crate::workload::{Kind, Workload};
 
 mod difference;
-mod group;
 mod sources;
 mod trace;
 

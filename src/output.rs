@@ -3,7 +3,10 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 
-use crate::error::Error;
+/// Standard output cannot be written to.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output: {0}")]
+pub struct OutputError(#[from] std::io::Error);
 
 /// Says a line on standard error, if anybody hears it.
 pub fn tell(line: impl Display) {
@@ -16,7 +19,7 @@ pub fn tell(line: impl Display) {
 /// # Errors
 ///
 /// It cannot be written to, as on a full disk. A reader that has gone has what it wanted.
-pub fn print(text: &str) -> Result<(), Error> {
+pub fn print(text: &str) -> Result<(), OutputError> {
     written(std::io::stdout().write_all(text.as_bytes()))
 }
 
@@ -25,9 +28,9 @@ pub fn print(text: &str) -> Result<(), Error> {
 /// # Errors
 ///
 /// As with [`print()`].
-pub fn written(result: std::io::Result<()>) -> Result<(), Error> {
+pub fn written(result: std::io::Result<()>) -> Result<(), OutputError> {
     result.or_else(|error| match error.kind() {
         ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Error::Output(error)),
+        _ => Err(OutputError(error)),
     })
 }

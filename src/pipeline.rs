@@ -14,7 +14,6 @@ use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::process::{self, Watch};
 use crate::progress::Progress;
-use crate::remote::Share;
 use crate::report::{BuildOutcome, PhaseReport, Report, SCHEMA, Tier, TraceReport};
 use crate::state::State;
 use crate::sysimage::{LinkError, Linker, Served};
@@ -31,14 +30,16 @@ mod outlook;
 mod precompiling;
 mod reuse;
 mod sessions;
+mod share;
 mod startup;
 mod traces;
 mod untouched;
 
 pub(crate) use earlier::lock;
 pub use earlier::settled;
-pub use outlook::{Earlier, Estimate, Expected, Kept, Outlook, kept, outlook};
+pub use outlook::{Earlier, Estimate, Expected, Outlook, kept, outlook};
 pub use sessions::serve_sessions;
+use share::Share;
 
 use cleaning::ForStartup;
 use earlier::{find, note_failure};
@@ -435,14 +436,4 @@ fn broken(plan: &Plan) -> impl Iterator<Item = String> {
 fn note_cut_short(report: &mut Report, budget: &Budget, did: &str) {
     report.cut_short = budget.total().map(|total| total.as_secs_f64());
     report.warnings.push(format!("{budget} {did}; `--retry` with more builds it again"));
-}
-
-/// `1 package`, `2 packages`, `3 dependencies`.
-pub fn count(number: impl std::fmt::Display, noun: &str) -> String {
-    let number = number.to_string();
-    match noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
-        _ if number == "1" => format!("{number} {noun}"),
-        Some(stem) => format!("{number} {stem}ies"),
-        None => format!("{number} {noun}s"),
-    }
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{FILE_NAME, Settings};
-use crate::environment::{COMPANIONS, Environment, LeftBehind, Package, Source, Uuid};
+use crate::cpu::CpuTarget;
+use crate::environment::{COMPANIONS, Environment, LeftBehind, Package, Source};
 use crate::julia::{Differences, Identity};
-use crate::sysimage::CpuTarget;
+use crate::uuid::Uuid;
 use crate::workload::{self, Kind, Workload};
 
 /// What to build.

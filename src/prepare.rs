@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, CacheVariables, Entry, ProjectRecord, Unusable};
 use crate::config::{Overrides, Settings};
+use crate::cpu::CpuTarget;
 use crate::environment::{
     COMPANIONS, DepotSettings, Depots, Environment, EnvironmentError, LoadPath, Package, Search,
 };
 use crate::error::Error;
-use crate::julia::{self, JuliaInstall, Version, Wish};
+use crate::julia::{self, JuliaInstall, Wish};
 use crate::key::{Key, KeyInputs, KeyWorkload};
 use crate::plan::Plan;
 use crate::process;
-use crate::sysimage::{self, CpuTarget, NoTarget, Served};
+use crate::sysimage::{self, NoTarget, Served};
+use crate::version::Version;
 use crate::workload::Kind;
 use crate::world::Here;
 

@@ -6,12 +6,16 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::SessionSteps;
 use crate::julia::JuliaInstall;
 use crate::key::Key;
 use crate::plan::{LeftOut, Plan, PlannedPackage};
+use crate::problem::without_log;
 use crate::process::Standstill;
-use crate::workload::{Kind, Outcome, Ran};
+use crate::workload::{Kind, Outcome, Ran, SessionSteps};
+
+mod kept;
+
+pub use kept::Kept;
 
 /// The version of the JSON documents that commands print.
 pub const SCHEMA: u32 = 1;
@@ -161,7 +165,7 @@ pub struct DroppedPackage {
     /// Its name.
     pub name: String,
     /// Its identity.
-    pub uuid: crate::environment::Uuid,
+    pub uuid: crate::uuid::Uuid,
     /// Why, as a sentence without its end.
     pub reason: String,
     /// Whether settings asked for it, or the plan does so by default; if not, something is broken.
@@ -202,7 +206,7 @@ pub struct StatementCounts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupReport {
     /// The identity of its package.
-    pub uuid: crate::environment::Uuid,
+    pub uuid: crate::uuid::Uuid,
     /// The names of the packages that it waits for.
     pub packages: Vec<String>,
     /// How many statements it was given.
@@ -378,10 +382,7 @@ impl Report {
         self.workloads.iter_mut().for_each(|workload| workload.log = None);
         let reasons = self.packages.dropped.iter_mut().map(|package| &mut package.reason);
         for text in self.warnings.iter_mut().chain(&mut self.failure).chain(reasons) {
-            // Every message that names a log ends with it.
-            let end =
-                ["; its output is in ", "; Julia's output is in "].iter().find_map(|words| text.find(words));
-            text.truncate(end.unwrap_or(text.len()));
+            text.truncate(without_log(text).len());
             if folder.len() > 1 {
                 *text = text.replace(&folder, "");
             }

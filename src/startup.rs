@@ -10,15 +10,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::environment::Uuid;
 use crate::file::Sha256Digest;
 use crate::julia::{Driver, Drivers, Identity, write_packages};
 use crate::plan::Plan;
+use crate::problem::Problem;
 use crate::process::{self, Command, Finished, ProcessError};
-use crate::sysimage::{NoTarget, Replay, code_generation, memory_for, said, stalled};
+use crate::sysimage::{NoTarget, Replay, Stalled, code_generation, memory_for, said, stalled};
 use crate::trace::ReplayResults;
+use crate::uuid::Uuid;
 
 pub mod groups;
+mod identity;
 mod trial;
 
 pub use groups::{Group, Loading};
@@ -82,20 +84,13 @@ pub enum StartupError {
     #[error("the startup package cannot be written: {0}")]
     Files(#[from] io::Error),
     /// Compiling one statement did not end.
-    #[error("compiling statement {line} for the startup package took more than {} s; Julia's output is in {}", .limit.as_secs(), .log.display())]
-    Stalled {
-        /// The statement's line, counted from 1.
-        line: u64,
-        /// How long it was waited for.
-        limit: Duration,
-        /// Julia's output.
-        log: PathBuf,
-    },
+    #[error(transparent)]
+    Stalled(#[from] Stalled),
     /// The Julia was not made for these CPUs.
     #[error(transparent)]
     NoTarget(#[from] NoTarget),
     /// Julia ended before it was there.
-    #[error("Julia {} while precompiling the startup package{}; its output is in {}", .finished.ending, said(.log), .log.display())]
+    #[error("Julia {} while precompiling the startup package{}", .finished.ending, said(.log))]
     Failed {
         /// How it went.
         finished: Finished,
@@ -103,13 +98,24 @@ pub enum StartupError {
         log: PathBuf,
     },
     /// Julia ended before every group was tried.
-    #[error("Julia {} when started with the startup package{}; its output is in {}", .finished.ending, said(.log), .log.display())]
+    #[error("Julia {} when started with the startup package{}", .finished.ending, said(.log))]
     DoesNotRun {
         /// How it went.
         finished: Finished,
         /// Julia's output.
         log: PathBuf,
     },
+}
+
+impl StartupError {
+    /// What is told of it.
+    pub fn problem(&self) -> Problem {
+        let problem = Problem::new(self.to_string());
+        match self {
+            Self::Failed { log, .. } | Self::DoesNotRun { log, .. } => problem.with_log(log),
+            _ => problem,
+        }
+    }
 }
 
 /// A precompiled package.
@@ -140,9 +146,7 @@ pub async fn build_group(
         .envs(code_generation(inputs.drivers.julia, memory_for(inputs.number)));
     let precompiled = tokio::select! {
         precompiled = run(inputs, &command, &result, &log) => precompiled?,
-        line = stalled(&replayed, inputs.statement_limit) => {
-            return Err(StartupError::Stalled { line, limit: inputs.statement_limit, log });
-        }
+        stalled = stalled(&replayed, inputs.statement_limit) => return Err(stalled.into()),
     };
     let replay = ReplayResults::parse(&std::fs::read_to_string(&replayed)?).unwrap_or_default();
     let rejected = replay.refused + replay.threw;

@@ -1,10 +1,11 @@
 //! How it stands with a project's image: every command judges by this.
 
 use crate::cache::{Entry, FailedBuild, Unusable};
+use crate::cpu::HostCpu;
 use crate::key::differences;
-use crate::pipeline::count;
 use crate::prepare::Prepared;
-use crate::sysimage::{self, HostCpu, NoTarget, Served};
+use crate::sysimage::{self, NoTarget, Served};
+use crate::words::count;
 
 /// Whether there is an image for a project as it is now.
 pub enum State {

@@ -31,7 +31,7 @@ impl Prepared {
         process::give_up_on(names);
     }
 
-    fn identity(&self, uuid: &crate::environment::Uuid, package: &KeyPackage) -> String {
+    fn identity(&self, uuid: &crate::uuid::Uuid, package: &KeyPackage) -> String {
         let julia = &self.julia.facts;
         let version = package.version.as_deref().unwrap_or_default();
         format!("{} {uuid} {version} {:?} {} {}", package.name, package.code, julia.version, julia.commit)

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Depots, Environment, Uuid};
+use crate::environment::{Depots, Environment};
 use crate::julia::JuliaInstall;
+use crate::uuid::Uuid;
 
 mod files;
 mod mapping;

@@ -8,7 +8,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use jlsys::julia::{HandsOff, JuliaArguments, Version};
+use jlsys::julia::{HandsOff, JuliaArguments};
+use jlsys::version::Version;
 use support::{Project, Ran, julia, says};
 
 /// Prints what Julia made of its arguments, before anything that they say is run.

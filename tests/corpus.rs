@@ -14,7 +14,7 @@ use std::time::Instant;
 use std::{env, fs};
 
 use jlsys::environment::{Depots, Environment, EnvironmentError, Manifest, Search};
-use jlsys::julia::Version;
+use jlsys::version::Version;
 
 fn corpus() -> Option<PathBuf> {
     let shared = env::var_os("JLSYS_SHARED")

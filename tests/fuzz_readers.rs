@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use jlsys::environment::{Environment, EnvironmentError, Manifest, Project, ProjectFiles, preferences};
-use jlsys::julia::Version;
+use jlsys::version::Version;
 use proptest::prelude::*;
 use toml::{Table, Value};
 

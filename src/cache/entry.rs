@@ -8,14 +8,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::contents::{self, Contents};
-use super::startup::StartupFiles;
+use super::image_file::ImageFile;
+use super::startup::{StaleGroups, StartupFiles};
 use super::trust::Trust;
 use super::{FORMAT, REPORT, read_json, startup, usage, write_atomically};
+use crate::cpu::HostCpu;
+use crate::environment::Depots;
 use crate::file::{Sha256Digest, Stamp};
 use crate::key::{Key, KeyInputs, KeyWorkload};
 use crate::report::{Report, Tier};
 use crate::startup::TOUCHED_ENDING;
-use crate::sysimage::{HostCpu, IMAGE_NAME};
+use crate::sysimage::IMAGE_NAME;
+use crate::uuid::Uuid;
 use crate::world::{Here, World, why_not_mapped};
 
 /// The part of an entry that starting Julia needs; small, since it is read at every start.
@@ -47,17 +51,6 @@ pub struct EntryHeader {
     pub shown_by: Vec<KeyWorkload>,
     /// The size of all files of the entry but this one, in bytes.
     pub bytes: u64,
-}
-
-/// An image's file as it was when it was committed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ImageFile {
-    /// Its name within the entry.
-    pub name: String,
-    /// Its size and time of change.
-    pub stamp: Stamp,
-    /// Its content.
-    pub sha256: Sha256Digest,
 }
 
 /// A cached image that may be used.
@@ -200,6 +193,28 @@ impl Entry {
     /// The folder of the startup package; none at a tier with an image.
     pub fn startup(&self) -> Option<PathBuf> {
         self.header.startup.as_ref().map(|_| self.folder.join(startup::FOLDER))
+    }
+
+    /// Which groups of the entry's startup package Julia would not load any more, where it looks for caches in these depots.
+    pub fn stale_groups(&self, depots: &Depots) -> StaleGroups {
+        self.header.startup.as_ref().map(|startup| startup.stale(depots)).unwrap_or_default()
+    }
+
+    /// A group of the entry's startup package that can be taken over, if it has it: its cache, within the startup package's folder.
+    pub fn fresh_group(&self, uuid: Uuid, depots: &Depots) -> Option<PathBuf> {
+        self.header.startup.as_ref()?.fresh_group(uuid, depots)
+    }
+
+    /// When it was last used, up to an hour.
+    pub fn last_used(&self) -> Timestamp {
+        usage::last(&self.folder).unwrap_or(self.header.created)
+    }
+
+    /// Notes that it is used now, where it is the user's own.
+    pub fn note_use(&self) {
+        if self.is_own() {
+            usage::note(&self.folder);
+        }
     }
 
     /// The entry's folder.

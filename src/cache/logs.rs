@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Cache, create_private, file_name_for, folders_in, staging::set_mode};
+use super::{Cache, create_private, file_name_for, folders_in};
+
+use crate::file::set_mode;
 
 /// The folder with the logs, a folder in it for each project.
 pub(super) const FOLDER: &str = "logs";

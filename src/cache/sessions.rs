@@ -1,16 +1,12 @@
 //! What was precompiled for sessions with an image, after the image was committed: nothing that is needed, so it may be missing.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use super::{Entry, read_json, write_atomically};
-use crate::workload::{SessionStep, StepOutcome};
+use crate::workload::SessionSteps;
 
 /// The file, in the entry. It is written after the entry's contents were listed.
 const FILE: &str = "sessions.json";
-
-/// What came of each step that was tried.
-pub type SessionSteps = BTreeMap<SessionStep, StepOutcome>;
 
 impl Entry {
     /// What came of precompiling for sessions.

@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::trust::Trust;
 use super::{Cache, CacheError, lock, startup};
-use crate::file::Sha256Digest;
+use crate::cpu::HostCpu;
+use crate::file::{Sha256Digest, set_mode};
 use crate::key::KeyInputs;
 use crate::report::Report;
-use crate::sysimage::{HostCpu, IMAGE_NAME};
+use crate::sysimage::IMAGE_NAME;
 use crate::world::World;
 
 /// A folder in `tmp/` for one build. Dropping it removes it.
@@ -217,11 +218,6 @@ fn set_aside(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
     let aside = entry.with_added_extension(format!("replaced-{turn}"));
     std::fs::rename(target, &aside)?;
     std::fs::rename(entry, target)
-}
-
-pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
 fn lock_path(folder: &Path) -> PathBuf {

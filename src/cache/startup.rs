@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use super::contents::Contents;
-use super::entry::{Entry, ImageFile};
-use super::staging::set_mode;
+use super::image_file::ImageFile;
 use super::{Cache, CacheError, create_private, read_json, write_atomically};
-use crate::environment::{Depots, Uuid};
-use crate::file::Stamp;
+use crate::environment::Depots;
+use crate::file::{Stamp, copy_file, set_mode};
 use crate::julia::Driver;
 use crate::startup::SOURCES;
+use crate::uuid::Uuid;
 
 /// The folder of a startup package in its entry, and of the sources in the cache.
 pub(super) const FOLDER: &str = "startup";
@@ -175,7 +175,7 @@ impl StartupFiles {
 
     /// Which groups Julia would not load, as a package that they rest on was precompiled again since, or its cache is not in these depots;
     /// and which packages those are.
-    fn stale(&self, depots: &Depots) -> StaleGroups {
+    pub(super) fn stale(&self, depots: &Depots) -> StaleGroups {
         let is_there = |known: &KnownFile| known.is_as_it_was() && depots.have(&known.path);
         let changed: Vec<bool> = self.rests_on.iter().map(|known| !is_there(known)).collect();
         let is_stale =
@@ -186,6 +186,13 @@ impl StartupFiles {
             of: self.groups.len(),
             packages: changed_files.map(|(known, _)| known.package()).collect(),
         }
+    }
+
+    /// A group that can be taken over, if it has it: its cache, within the startup package's folder.
+    pub(super) fn fresh_group(&self, uuid: Uuid, depots: &Depots) -> Option<PathBuf> {
+        let group = self.groups.iter().find(|group| group.uuid == uuid)?;
+        let is_fresh = !self.stale(depots).groups.contains(&uuid);
+        is_fresh.then(|| group.cache.clone())
     }
 }
 
@@ -212,21 +219,6 @@ impl StaleGroups {
     }
 }
 
-impl Entry {
-    /// Which groups of the entry's startup package Julia would not load any more, where it looks for caches in these depots.
-    pub fn stale_groups(&self, depots: &Depots) -> StaleGroups {
-        self.header.startup.as_ref().map(|startup| startup.stale(depots)).unwrap_or_default()
-    }
-
-    /// A group of the entry's startup package that can be taken over, if it has it: its cache, within the startup package's folder.
-    pub fn fresh_group(&self, uuid: Uuid, depots: &Depots) -> Option<PathBuf> {
-        let startup = self.header.startup.as_ref()?;
-        let group = startup.groups.iter().find(|group| group.uuid == uuid)?;
-        let is_fresh = !startup.stale(depots).groups.contains(&uuid);
-        is_fresh.then(|| group.cache.clone())
-    }
-}
-
 /// Takes everybody else's rights to the files in a folder, which Julia and its linker gave by the umask.
 pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     for file in WalkDir::new(folder) {
@@ -248,11 +240,4 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Copies a file with its time of change.
-pub(crate) fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::copy(from, to)?;
-    let modified = from.metadata()?.modified()?;
-    File::options().append(true).open(to)?.set_times(FileTimes::new().set_modified(modified))
 }

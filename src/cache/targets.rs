@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Cache, FORMAT, Place, create_private, file_name_for, read_json, write_atomically};
+use crate::cpu::{CpuTarget, HostCpu};
 use crate::file::Sha256Digest;
 use crate::julia::JuliaInstall;
-use crate::sysimage::{CpuTarget, HostCpu, Served};
+use crate::sysimage::Served;
 
 /// The folder with the answers.
 pub(super) const FOLDER: &str = "targets";

@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::contents::FileRecord;
-use super::staging::{put_in_place, set_mode};
+use super::staging::put_in_place;
 use super::trust::Trust;
 use super::{Cache, create_private, folders_in, read_json, usage};
-use crate::environment::Uuid;
-use crate::file::Sha256Digest;
+use crate::file::{Sha256Digest, set_mode};
 use crate::key::{TraceInputs, TraceKey};
+use crate::uuid::Uuid;
 use crate::workload::{Kind, Outcome, Ran};
 
 /// The folder with the traces.

@@ -10,8 +10,6 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use super::Entry;
-
 /// The file.
 pub(super) const FILE: &str = "used";
 
@@ -32,23 +30,15 @@ pub(super) fn last(folder: &Path) -> Option<Timestamp> {
     Timestamp::try_from(changed.min(SystemTime::now())).ok()
 }
 
-impl Entry {
-    /// When it was last used, up to an hour.
-    pub fn last_used(&self) -> Timestamp {
-        last(self.folder()).unwrap_or(self.header.created)
+/// Notes that the entry in `folder` is used now. In a cache that cannot be written to, nothing is noted.
+pub(super) fn note(folder: &Path) {
+    let is_rank = |name| std::env::var_os(name).is_some_and(|rank| rank != "0");
+    let path = folder.join(FILE);
+    let changed = path.symlink_metadata().and_then(|metadata| metadata.modified());
+    // A time in the future is one that a wrong clock left.
+    let is_fresh = changed.is_ok_and(|time| time.elapsed().is_ok_and(|age| age < GRAIN));
+    if is_fresh || RANK_VARIABLES.iter().any(is_rank) {
+        return;
     }
-
-    /// Notes that it is used now. In a cache that cannot be written to, nothing is noted.
-    pub fn note_use(&self) {
-        let is_rank = |name| std::env::var_os(name).is_some_and(|rank| rank != "0");
-        let path = self.folder().join(FILE);
-        let changed = path.symlink_metadata().and_then(|metadata| metadata.modified());
-        // A time in the future is one that a wrong clock left.
-        let is_fresh = changed.is_ok_and(|time| time.elapsed().is_ok_and(|age| age < GRAIN));
-        if is_fresh || !self.is_own() || RANK_VARIABLES.iter().any(is_rank) {
-            return;
-        }
-        let _ =
-            OpenOptions::new().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
-    }
+    let _ = OpenOptions::new().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
 }

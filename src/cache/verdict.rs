@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, create_private, file_name_for, read_json, write_atomically};
-use crate::sysimage::HostCpu;
+
+use crate::cpu::HostCpu;
 
 /// What trying an image on a CPU showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

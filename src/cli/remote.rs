@@ -9,7 +9,7 @@ use crate::config::Overrides;
 use crate::key::Key;
 use crate::prepare::Request;
 use crate::progress::Verbosity;
-use crate::remote::PublicKey;
+use crate::signing::PublicKey;
 
 /// `jlsys cache push`.
 #[derive(Debug, Args)]

@@ -8,12 +8,13 @@ use crate::cli::BuildArgs;
 use crate::duration::took;
 use crate::error::{Error, Exit};
 use crate::kernel::{JupyterFolders, Kernels};
-use crate::pipeline::{BuildOptions, count};
+use crate::pipeline::BuildOptions;
 use crate::prepare::{Prepared, Request};
 use crate::profile;
 use crate::progress::{Progress, Verbosity};
 use crate::report::{BuildOutcome, Report, Tier, WorkloadReport};
 use crate::state::State;
+use crate::words::count;
 use crate::workload::{Kind, Outcome};
 
 pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {

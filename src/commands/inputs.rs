@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::duration::limit;
 use crate::key::{KeyCode, KeyInputs, KeyPackage};
-use crate::pipeline::count;
+use crate::words::count;
 use crate::workload::Kind;
 
 /// The inputs of a key, one a line. There may be hundreds of packages and of their test suites: each is named only `with_packages`.

@@ -25,7 +25,7 @@ fn install(folders: &JupyterFolders, args: &KernelInstallArgs) -> Result<Exit, E
     let options =
         InstallOptions { kernels: args.kernels.clone(), replace: args.replace, project, jlsys: None };
     let tell = |refused: &KernelError| tell(format_args!("jlsys: {refused}"));
-    for kernel in kernel::install_telling(folders, &options, tell)? {
+    for kernel in kernel::install(folders, &options, &super::is_julia, tell)? {
         let how = match kernel.replaced {
             true => "in the place of the kernelspec that was there".to_owned(),
             false => format!("beside {}", kernel.wraps),

@@ -18,9 +18,9 @@ use serde::Serialize;
 
 use crate::cli::Command;
 use crate::error::{Error, Exit};
-use crate::output::print;
+use crate::output::{OutputError, print};
 use crate::pipeline::{self, BuildOptions};
-use crate::prepare::Prepared;
+use crate::prepare::{self, Prepared};
 use crate::process;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -68,8 +68,14 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// Whether a command starts a Julia; why not, otherwise.
+fn is_julia(command: &str) -> Result<(), String> {
+    prepare::julia_of(command).map(drop).map_err(|error| error.to_string())
+}
+
 /// Prints one JSON document on standard output.
 fn print_json(document: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(document).map_err(|error| Error::Output(error.into()))?;
-    print(&format!("{text}\n"))
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|error| OutputError::from(std::io::Error::from(error)))?;
+    Ok(print(&format!("{text}\n"))?)
 }

@@ -15,11 +15,12 @@ use crate::duration;
 use crate::environment::project_in;
 use crate::error::{Error, Exit};
 use crate::kernel::{self, InstallOptions, JupyterFolders, KernelError};
-use crate::pipeline::{BuildOptions, count};
+use crate::pipeline::BuildOptions;
 use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::report::{BuildOutcome, Report};
 use crate::sysimage::LinkError;
+use crate::words::count;
 
 /// How much of a log stays: enough for what went wrong at its end, in bytes.
 const LOG_LIMIT: u64 = 64 << 10;
@@ -111,7 +112,7 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
 /// Makes Jupyter's Julia kernels start through jlsys; what became of each, in words.
 fn kernels(args: &PostbuildArgs, progress: &Progress) -> Result<Vec<String>, Error> {
     let options = InstallOptions { replace: true, ..InstallOptions::default() };
-    match kernel::install(&JupyterFolders::of_this_process(), &options) {
+    match kernel::install(&JupyterFolders::of_this_process(), &options, &super::is_julia, |_| ()) {
         Ok(kernels) => Ok(kernels
             .iter()
             .map(|kernel| {

@@ -8,12 +8,13 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::cli::TraceArgs;
 use crate::error::{Error, Exit};
 use crate::julia::JuliaInstall;
-use crate::pipeline::{self, BuildOptions, count};
+use crate::pipeline::{self, BuildOptions};
 use crate::prepare::Prepared;
 use crate::process;
 use crate::profile;
 use crate::progress::Progress;
 use crate::report::{TraceReport, WorkloadReport};
+use crate::words::count;
 
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     let prepared = Prepared::new(&args.work.request_as_last_built(args.forget_flags))?;

@@ -6,7 +6,9 @@
 
 use std::path::PathBuf;
 
-use super::{Environment, Package, Source, Uuid};
+use super::{Environment, Package, Source};
+
+use crate::uuid::Uuid;
 
 /// The packages that are taken along: name and UUID. IJulia's is in its `Project.toml`.
 pub const COMPANIONS: &[(&str, Uuid)] = &[("IJulia", IJULIA)];

@@ -4,10 +4,11 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::julia::Version;
-
 use super::package::{Package, Source, TreeHash};
-use super::{Uuid, paths};
+use super::paths;
+
+use crate::uuid::Uuid;
+use crate::version::Version;
 
 /// From this version on, an empty entry means the bundled depots without the user's (`init_depot_path`).
 const BUNDLED_ONLY: (u32, u32) = (1, 11);

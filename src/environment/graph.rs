@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Package, Uuid};
+use super::Package;
+
+use crate::uuid::Uuid;
 
 /// Everything reachable from the roots, each package after what it depends on. `package` finds one.
 pub(super) fn closure<'a>(

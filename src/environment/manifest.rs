@@ -10,12 +10,13 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::julia::Version;
-
 use super::error::EnvironmentError;
 use super::fields::{self, Fields};
 use super::package::{Package, Source, TreeHash, is_identifier};
-use super::{Uuid, paths};
+use super::paths;
+
+use crate::uuid::Uuid;
+use crate::version::Version;
 
 /// A manifest file's content.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,9 @@ mod package;
 mod paths;
 pub mod preferences;
 mod project;
-mod uuid;
+mod project_file;
+mod search;
+mod searched;
 mod workspace;
 
 use std::borrow::Cow;
@@ -27,13 +29,16 @@ use toml::Table;
 pub use companion::{COMPANIONS, Companion, LeftBehind};
 pub use depot::{DepotSettings, Depots, bundled, version_slug};
 pub use error::EnvironmentError;
-pub use find::{ProjectFiles, Search, project_in};
+pub use find::ProjectFiles;
 pub use load_path::LoadPath;
 pub use manifest::{Header, Manifest};
 pub use package::{InvalidTreeHash, Package, Source, TreeHash};
 pub(crate) use paths::{expand_home, resolve};
 pub use project::{Project, ProjectSource};
-pub use uuid::{InvalidUuid, Uuid};
+pub use project_file::project_in;
+pub use search::Search;
+
+use crate::uuid::Uuid;
 
 /// A project with everything it pins.
 #[derive(Debug, Clone, PartialEq)]

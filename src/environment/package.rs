@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::Uuid;
+use crate::uuid::Uuid;
 
 /// A package as a manifest pins it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

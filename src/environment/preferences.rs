@@ -11,7 +11,9 @@ use toml::{Table, Value};
 
 use super::error::EnvironmentError;
 use super::fields::{self, Fields};
-use super::{Project, Uuid, paths};
+use super::{Project, paths};
+
+use crate::uuid::Uuid;
 
 /// Preference files beside a project file; the first that exists is read.
 const FILE_NAMES: [&str; 2] = ["JuliaLocalPreferences.toml", "LocalPreferences.toml"];

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::julia::Version;
-
 use super::error::EnvironmentError;
 use super::fields::{self, Fields};
 use super::manifest::{read_entry_file, read_extensions, uuids};
 use super::package::{Package, Source, is_identifier};
-use super::{Uuid, paths};
+use super::paths;
+
+use crate::uuid::Uuid;
+use crate::version::Version;
 
 /// A project file's content.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::julia::Version;
-
 use super::error::EnvironmentError;
-use super::find::project_in;
+use super::project_file::project_in;
 use super::{Project, paths};
+
+use crate::version::Version;
 
 /// The projects whose workspace a project is in, the nearest first.
 ///

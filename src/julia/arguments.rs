@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Differences, Version};
+use super::Differences;
 
 /// What Julia's own arguments say that matters to which image a session can have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,6 +75,8 @@ enum Meaning {
 
 use Meaning::{Code, CpuTarget, HandsOff as Hands, Module, NoSession, Other, Project, Workers};
 use Value::{None as Bare, Optional, Required};
+
+use crate::version::Version;
 
 /// The long options: name, value, meaning, and the minor version of Julia 1 that has it first. None was ever taken away.
 /// From `longopts` in `src/jloptions.c`, read for 1.5 to 1.14-DEV.

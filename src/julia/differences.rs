@@ -1,6 +1,6 @@
 //! What differs between Julia's versions, in one place, each with its reason.
 
-use super::Version;
+use crate::version::Version;
 
 /// What is known of jlsys with one version of Julia; docs/julia-versions.md has the details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

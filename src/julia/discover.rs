@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::discover_error::DiscoverError;
 use super::juliaup::{self, Channel};
 use crate::environment::expand_home;
 use crate::process::{find_on_path, is_executable};
@@ -16,33 +17,6 @@ pub struct Wish<'a> {
     pub variable: Option<&'a str>,
     /// The folder that juliaup's directory overrides apply to.
     pub directory: &'a Path,
-}
-
-/// No Julia could be found.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DiscoverError {
-    /// Nothing was said and nothing is there.
-    #[error("no Julia found: put `julia` on PATH, set JULIA, or name one with --julia")]
-    None,
-    /// What was named is not there.
-    #[error(
-        "no Julia at '{wish}', which {source_name} names: give the path of an executable file or a name on PATH"
-    )]
-    NotThere {
-        /// What was asked for.
-        wish: String,
-        /// Where it was asked.
-        source_name: &'static str,
-    },
-    /// juliaup has no such channel, or is not there.
-    #[error("no Julia for the juliaup channel '{channel}': {reason}")]
-    Channel {
-        /// The channel.
-        channel: String,
-        /// What juliaup's files say.
-        reason: String,
-    },
 }
 
 /// Finds the executable to start, without starting anything: `--julia` before `JULIA` before `PATH`. juliaup's launcher

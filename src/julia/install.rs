@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Differences, Version};
-use crate::environment::{LoadPath, Uuid};
+use super::Differences;
+use crate::environment::LoadPath;
 use crate::file::Sha256Digest;
 use crate::process::Command;
+use crate::uuid::Uuid;
+use crate::version::Version;
 
 /// The word in [`Facts::link_command`] that stands for the object.
 pub const LINK_OBJECT: &str = "{object}";

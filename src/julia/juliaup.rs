@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::DiscoverError;
+use super::discover_error::DiscoverError;
 use crate::process::is_executable;
 
 /// The channel to use.

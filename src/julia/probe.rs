@@ -42,7 +42,7 @@ pub enum ProbeError {
         /// What was started.
         julia: PathBuf,
         /// Its version.
-        version: super::Version,
+        version: crate::version::Version,
     },
     /// A file that belongs to it cannot be read.
     #[error("cannot read '{file}' of '{julia}': {source}", file = .file.display(), julia = .julia.display())]
@@ -97,7 +97,7 @@ fn understand(julia: &Path, answer: &str) -> Result<Facts, ProbeError> {
     let one = |key: &'static str| all(key).first().copied().ok_or_else(|| missing(key));
     one("end").map_err(|_| missing("the end of the answer"))?;
 
-    let version: super::Version = one("version")?.parse().map_err(|_| missing("a version"))?;
+    let version: crate::version::Version = one("version")?.parse().map_err(|_| missing("a version"))?;
     if !super::Differences::of(&version).is_supported() {
         return Err(ProbeError::TooOld { julia: julia.to_owned(), version });
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::environment::{InvalidUuid, Uuid};
+use crate::uuid::{InvalidUuid, Uuid};
 
 /// What a driver loads: a package, or an extension of one. Written as `julia/packages.jl` reads it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

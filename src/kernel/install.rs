@@ -8,7 +8,6 @@ use super::list::KEPT;
 use super::mark::wrap;
 use super::spec::FILE_NAME;
 use super::{Found, JupyterFolders, KernelError, KernelSpec, Kernels, State};
-use crate::prepare;
 
 /// What is added to the name of a kernelspec that stands beside the one it wraps.
 const SUFFIX: &str = "-jlsys";
@@ -43,12 +42,10 @@ pub struct Wrapped {
     pub julia: String,
 }
 
-/// Installs kernelspecs, as [`install_telling`] does, and says nothing of those that cannot be wrapped.
-pub fn install(folders: &JupyterFolders, options: &InstallOptions) -> Result<Vec<Wrapped>, KernelError> {
-    install_telling(folders, options, |_| ())
-}
+/// Asks the Julia that a command starts whether it is one; why not, otherwise.
+pub type Ask<'a> = &'a dyn Fn(&str) -> Result<(), String>;
 
-/// Installs kernelspecs. Asks each one's Julia what it is, unless the cache knows.
+/// Installs kernelspecs, after `ask` was asked of each one's Julia.
 ///
 /// Where none is named, those that cannot be wrapped (their Julia is gone, they start something else) are passed over, and
 /// `tell` hears of each, as long as there is one that can.
@@ -57,9 +54,10 @@ pub fn install(folders: &JupyterFolders, options: &InstallOptions) -> Result<Vec
 ///
 /// There is none to wrap, one that is named cannot be wrapped, or a file cannot be written. Those before it are installed
 /// then.
-pub fn install_telling(
+pub fn install(
     folders: &JupyterFolders,
     options: &InstallOptions,
+    ask: Ask<'_>,
     tell: impl Fn(&KernelError),
 ) -> Result<Vec<Wrapped>, KernelError> {
     let kernels = Kernels::find(folders);
@@ -83,7 +81,7 @@ pub fn install_telling(
     let mut wrapped = Vec::new();
     let mut refused = Vec::new();
     for kernel in chosen {
-        match install_one(folders, kernel, options, &jlsys) {
+        match install_one(folders, kernel, options, &jlsys, ask) {
             Ok(kernel) => wrapped.push(kernel),
             Err(error @ (KernelError::NotJulia { .. } | KernelError::BadName { .. })) if !named => {
                 refused.push(error)
@@ -103,6 +101,7 @@ fn install_one(
     kernel: &Found,
     options: &InstallOptions,
     jlsys: &Path,
+    ask: Ask<'_>,
 ) -> Result<Wrapped, KernelError> {
     let original = match &kernel.state {
         State::Plain | State::Ours(_) => &kernel.spec,
@@ -113,7 +112,7 @@ fn install_one(
     }
     let mut base = original.clone();
     fill_in_folder(&mut base, &kernel.folder)?;
-    check_julia(&base, &kernel.folder.join(FILE_NAME))?;
+    check_julia(&base, &kernel.folder.join(FILE_NAME), ask)?;
     let mut spec = wrap(&base, &kernel.name, jlsys, options.project.as_deref())?;
     keep_cache(&mut spec)?;
 
@@ -215,14 +214,12 @@ fn fill_in_folder(spec: &mut KernelSpec, folder: &Path) -> Result<(), KernelErro
 }
 
 /// A kernel that starts something else first (a container, another machine) is not one to put an image into.
-fn check_julia(spec: &KernelSpec, file: &Path) -> Result<(), KernelError> {
+fn check_julia(spec: &KernelSpec, file: &Path, ask: Ask<'_>) -> Result<(), KernelError> {
     let julia = match spec.argv.get(1) {
         Some(channel) if channel.starts_with('+') => channel,
         _ => &spec.argv[0],
     };
-    prepare::julia_of(julia)
-        .map(|_| ())
-        .map_err(|error| KernelError::NotJulia { file: file.to_owned(), problem: error.to_string() })
+    ask(julia).map_err(|problem| KernelError::NotJulia { file: file.to_owned(), problem })
 }
 
 /// The cache that is in use now is the one to find images in, also when Jupyter is started elsewhere.

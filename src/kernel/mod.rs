@@ -14,7 +14,7 @@ mod spec;
 
 pub use error::KernelError;
 pub use folders::JupyterFolders;
-pub use install::{InstallOptions, Wrapped, install, install_telling};
+pub use install::{InstallOptions, Wrapped, install};
 pub use list::{Found, Kernels, State};
 pub use mark::Mark;
 pub use remove::{Removed, remove};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{KeyCode, KeyInputs, KeyPackage};
-use crate::environment::Uuid;
+
+use crate::uuid::Uuid;
 
 /// What changed from `old` to `new`, one line each, the most telling first. Empty when the keys are equal.
 pub fn differences(old: &KeyInputs, new: &KeyInputs) -> Vec<String> {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{KeyCode, KeyInputs, KeyJulia, KeyWorkload, preferences_of, sources};
-use crate::environment::{Depots, Environment, Package, Project, Source, Uuid, project_in};
+use crate::cpu::HostCpu;
+use crate::environment::{Depots, Environment, Package, Project, Source, project_in};
 use crate::file::Sha256Digest;
 use crate::julia::{Driver, JuliaInstall};
 use crate::plan::Plan;
-use crate::sysimage::HostCpu;
+use crate::uuid::Uuid;
 use crate::workload::{Scope, TestSuite, Workload};
 
 /// The name of a trace: the SHA-256 of its [`TraceInputs`].

@@ -8,19 +8,21 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 
 use super::disk::{self, room_beside};
-use super::{Build, Statements, WRITING_LIMIT, count};
+use super::{Build, Statements, WRITING_LIMIT};
 use crate::budget::Budget;
 use crate::duration::{about, took};
-use crate::environment::Uuid;
 use crate::error::Error;
 use crate::fallback::{self, Failure};
 use crate::plan::Plan;
+use crate::problem::Problem;
 use crate::process::{Ending, Finished};
 use crate::sysimage::{
-    LinkError, Linker, Look, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage,
+    LinkError, Linker, Look, ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage, Stalled,
     VerifyError, verify,
 };
 use crate::trace::{self, Modules, Owner};
+use crate::uuid::Uuid;
+use crate::words::count;
 use crate::world::{FilesRead, Places, Sources, World};
 
 /// An image that works.
@@ -42,7 +44,7 @@ pub(super) struct Failed {
     /// Who is to blame.
     pub failure: Failure<Owner>,
     /// What to tell the user.
-    pub what: String,
+    pub problem: Problem,
     /// Whether minutes were spent on it.
     pub wrote_image: bool,
 }
@@ -168,7 +170,7 @@ impl<'a> Build<'a> {
         let ObjectInputs { plan, statements, folder, .. } = process.inputs();
         let (finished, replay) =
             written.map_err(|error| object_failed(error, statements, &self.modules(plan), plan))?;
-        let elapsed = phase.done(&replayed(replay.compiled, replay.rejected));
+        let elapsed = phase.done(&replay.to_string());
         self.report.saw_memory(finished.peak_memory_bytes);
         self.note_phase("compile", elapsed);
 
@@ -222,15 +224,6 @@ impl<'a> Build<'a> {
     }
 }
 
-/// What became of the statements that Julia was given.
-pub(super) fn replayed(compiled: u64, refused: u64) -> String {
-    let statements = count(compiled + refused, "statement");
-    match refused {
-        0 => format!("{statements} compiled"),
-        _ => format!("{compiled} of {statements} compiled, Julia refused {refused}"),
-    }
-}
-
 /// Why an attempt came to nothing.
 pub(super) enum AttemptError {
     /// No smaller plan would help: the build ends.
@@ -246,8 +239,7 @@ impl From<Error> for AttemptError {
 }
 
 fn out_of_time(budget: &Budget) -> AttemptError {
-    let what = format!("{budget} was over while the image was being built");
-    AttemptError::Failed(Failed { failure: Failure::TooMuch(what.clone()), what, wrote_image: true })
+    too_much(Problem::new(format!("{budget} was over while the image was being built")), true)
 }
 
 /// Writes those of the statements that an attempt takes; returns their number.
@@ -267,44 +259,51 @@ fn select(
 }
 
 fn object_failed(error: ObjectError, statements: &Path, modules: &Modules, plan: &Plan) -> AttemptError {
-    let what = error.to_string();
-    let early = |failure| AttemptError::Failed(Failed { failure, what: what.clone(), wrote_image: false });
-    let (finished, stage, log) = match error {
+    let problem = error.problem();
+    let what = problem.what.clone();
+    let (failure, wrote_image) = match error {
         ObjectError::Process(error) => return Error::from(error).into(),
         ObjectError::Inputs(error) => return Error::file(statements)(error).into(),
-        ObjectError::Stalled { line, .. } => {
-            return early(blame_statement(statements, line, modules, &what));
+        ObjectError::Stalled(Stalled { line, .. }) => {
+            (blame_statement(statements, line, modules, what), false)
         }
-        ObjectError::Late { .. } => return early(Failure::TooMuch(what.clone())),
-        ObjectError::NoTarget(_) => return early(Failure::Hopeless(what.clone())),
-        ObjectError::Failed { finished, stage, log } => (finished, stage, log),
+        ObjectError::Late { .. } => return too_much(problem, false),
+        ObjectError::NoTarget(_) => (Failure::Hopeless(what), false),
+        ObjectError::Failed { finished, stage, log } => {
+            if let Some(error) = disk::refused(finished.ending, &log, &statements.with_file_name("")) {
+                return error.into();
+            }
+            let wrote_image = stage == Stage::Writing;
+            if let Some(what) = ended_by_want(&finished, &stage, &log) {
+                return too_much(Problem::new(what).with_log(log), wrote_image);
+            }
+            let failure = match stage {
+                Stage::Loading(name) => match plan.packages.iter().find(|package| package.name == name) {
+                    Some(package) => Failure::Packages(BTreeMap::from([(package.uuid, what)])),
+                    None => Failure::Unknown(what),
+                },
+                Stage::Compiling(line) => blame_statement(statements, line, modules, what),
+                Stage::Writing => Failure::Unknown(what),
+            };
+            (failure, wrote_image)
+        }
     };
-    if let Some(error) = disk::refused(finished.ending, &log, &statements.with_file_name("")) {
-        return error.into();
-    }
-    let wrote_image = stage == Stage::Writing;
-    if let Some(what) = too_much(&finished, &stage, &log) {
-        return AttemptError::Failed(Failed { failure: Failure::TooMuch(what.clone()), what, wrote_image });
-    }
-    let failure = match stage {
-        Stage::Loading(name) => match plan.packages.iter().find(|package| package.name == name) {
-            Some(package) => Failure::Packages(BTreeMap::from([(package.uuid, what.clone())])),
-            None => Failure::Unknown(what.clone()),
-        },
-        Stage::Compiling(line) => blame_statement(statements, line, modules, &what),
-        Stage::Writing => Failure::Unknown(what.clone()),
-    };
-    AttemptError::Failed(Failed { failure, what, wrote_image })
+    AttemptError::Failed(Failed { failure, problem, wrote_image })
+}
+
+/// An attempt that less work can help.
+fn too_much(problem: Problem, wrote_image: bool) -> AttemptError {
+    let failure = Failure::TooMuch(problem.what.clone());
+    AttemptError::Failed(Failed { failure, problem, wrote_image })
 }
 
 /// Whether a process ended for want of memory or time, in words with what to do.
-fn too_much(finished: &Finished, stage: &Stage, log: &Path) -> Option<String> {
+fn ended_by_want(finished: &Finished, stage: &Stage, log: &Path) -> Option<String> {
     let memory = |what: &str| {
         Some(format!(
             "Julia {what} while {stage} (it had reached {}): build for fewer CPU targets, leave packages out with \
-             `exclude`, or give it more memory; its output is in {}",
+             `exclude`, or give it more memory",
             indicatif::HumanBytes(finished.peak_memory_bytes),
-            log.display()
         ))
     };
     match finished.ending {
@@ -321,23 +320,19 @@ fn too_much(finished: &Finished, stage: &Stage, log: &Path) -> Option<String> {
 }
 
 fn link_failed(error: LinkError, folder: &Path) -> AttemptError {
-    let what = error.to_string();
+    let problem = error.problem();
     match error {
         LinkError::Failed { finished, log } => match disk::refused(finished.ending, &log, folder) {
             Some(error) => error.into(),
             // A linker knows nothing of statements or packages; it can only have had too many of them.
-            None => AttemptError::Failed(Failed {
-                failure: Failure::TooMuch(what.clone()),
-                what,
-                wrote_image: true,
-            }),
+            None => too_much(problem, true),
         },
         error => Error::from(error).into(),
     }
 }
 
 fn verify_failed(error: VerifyError) -> AttemptError {
-    let what = error.to_string();
+    let problem = error.problem();
     let failure = match error {
         VerifyError::Process(error) => return Error::from(error).into(),
         VerifyError::Inputs(error) => return Error::file(PathBuf::from("verify-packages"))(error).into(),
@@ -347,14 +342,14 @@ fn verify_failed(error: VerifyError) -> AttemptError {
                 failed.into_iter().map(|(uuid, error)| (uuid, reason(error))).collect::<BTreeMap<Uuid, _>>(),
             )
         }
-        VerifyError::OtherCpu { .. } => Failure::Hopeless(what.clone()),
-        VerifyError::DoesNotRun { .. } => Failure::StartUp(what.clone()),
+        VerifyError::OtherCpu { .. } => Failure::Hopeless(problem.what.clone()),
+        VerifyError::DoesNotRun { .. } => Failure::StartUp(problem.what.clone()),
     };
-    AttemptError::Failed(Failed { failure, what, wrote_image: true })
+    AttemptError::Failed(Failed { failure, problem, wrote_image: true })
 }
 
 /// The statement on a line of the statements file, as the one to blame.
-fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: &str) -> Failure<Owner> {
+fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: String) -> Failure<Owner> {
     let nth = || {
         let file = BufReader::new(File::open(statements).ok()?);
         file.lines().nth(usize::try_from(line.checked_sub(1)?).ok()?)?.ok()
@@ -364,8 +359,8 @@ fn blame_statement(statements: &Path, line: u64, modules: &Modules, what: &str) 
             Ok(statement) => {
                 Failure::Statement { text: statement.text().to_owned(), owner: statement.owner() }
             }
-            Err(_) => Failure::Unknown(what.to_owned()),
+            Err(_) => Failure::Unknown(what),
         },
-        None => Failure::Unknown(what.to_owned()),
+        None => Failure::Unknown(what),
     }
 }

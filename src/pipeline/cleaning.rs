@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use crate::environment::Uuid;
 use crate::error::Error;
 use crate::trace::{Collector, Modules, Totals, TraceCounts};
+use crate::uuid::Uuid;
 use crate::workload::{Kind, Ran, Workload};
 
 /// Takes in traces as workloads end, and writes them to the statements file in a fixed order, test suites last: the same workloads

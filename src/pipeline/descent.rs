@@ -5,13 +5,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::attempt::{AttemptError, Made};
 use super::{Build, Statements, broken, note_cut_short};
+use crate::cpu::HostCpu;
 use crate::error::Error;
 use crate::fallback::{Attempt, Ladder};
 use crate::key::{KeyInputs, differences};
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::report::{Report, Tier};
-use crate::sysimage::{HostCpu, Linker, ObjectProcess};
+use crate::sysimage::{Linker, ObjectProcess};
 use crate::trace::Owner;
 use crate::world::Sources;
 
@@ -66,13 +67,10 @@ impl<'a> Build<'a> {
                         writing_takes = started.elapsed();
                     }
                     // The whole of it, with the path that its log will have, is said at the end.
-                    let what = failed.what.split("; its output is in").next().unwrap_or_default();
-                    self.progress.say(&format!("  that did not work: {what}"));
-                    last_failure.clone_from(&failed.what);
+                    self.progress.say(&format!("  that did not work: {}", failed.problem.what));
+                    last_failure = failed.problem.to_string();
                     // What ended the startup package may have been the same.
-                    if !self.report.warnings.contains(&failed.what) {
-                        self.report.warnings.push(failed.what);
-                    }
+                    self.report.warn_once(last_failure.clone());
                     let environment = &self.prepared.environment;
                     ladder.failed(failed.failure, failed.wrote_image, |uuid| {
                         let name = environment.package(uuid).map_or_else(String::new, |p| p.name.clone());

@@ -1,18 +1,18 @@
 //! What a build would do, and what earlier ones tell of how long that takes: said when it begins, by `--dry-run`, and when it is interrupted.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::BuildOptions;
 use super::reuse::Reuse;
-use super::{BuildOptions, count};
 use crate::duration::{about, limit};
 use crate::prepare::Prepared;
-use crate::report::{Report, Tier};
+use crate::report::{Kept, Report, Tier};
 use crate::state::State;
+use crate::words::count;
 use crate::workload::{Capacity, Kind, Workload};
 
 /// What a build would do.
@@ -68,14 +68,6 @@ pub struct Estimate {
     pub seconds: f64,
     /// How many workloads are not in it, since they never ran here.
     pub unknown: usize,
-}
-
-/// What an interrupted build leaves for the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
-    workloads: usize,
-    of: usize,
-    startup: bool,
 }
 
 /// Looks at what a build with these options would do. Starts no process.
@@ -254,26 +246,6 @@ impl Earlier {
     }
 }
 
-impl fmt::Display for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self { workloads: 0, of: 0, .. } => f.write_str("the next `jlsys build` begins again"),
-            Self { workloads: 0, .. } => {
-                f.write_str("no workload was done yet, so the next `jlsys build` begins again")
-            }
-            Self { workloads, of, .. } => write!(
-                f,
-                "{workloads} of {} done and kept, and the next `jlsys build` goes on from there",
-                if of == 1 { "1 workload is".to_owned() } else { format!("{of} workloads are") }
-            ),
-        }?;
-        if self.startup {
-            f.write_str("; the startup package is in place, and `jlsys run` uses it")?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,16 +305,5 @@ mod tests {
             "2 workloads to run, 2 at once, each for 10 min at most, then the image: about 6 min in all, as the last build of \
              this project (the time budget is 20 min)"
         );
-    }
-
-    #[test]
-    fn an_interrupted_build_says_what_is_kept() {
-        let kept = |workloads, of, startup| Kept { workloads, of, startup }.to_string();
-        assert_eq!(
-            kept(3, 5, false),
-            "3 of 5 workloads are done and kept, and the next `jlsys build` goes on from there"
-        );
-        assert!(kept(0, 5, true).starts_with("no workload was done yet"));
-        assert!(kept(0, 5, true).ends_with("the startup package is in place, and `jlsys run` uses it"));
     }
 }

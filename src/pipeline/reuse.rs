@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::BuildOptions;
 use crate::cache::KeptTrace;
-use crate::environment::Uuid;
 use crate::key::{TraceInputs, TraceKeys};
 use crate::prepare::Prepared;
+use crate::uuid::Uuid;
 use crate::workload::{Kind, Outcome, Ran, Runner, Scope, Workload};
 
 /// The traces of earlier runs.

@@ -8,6 +8,7 @@ use crate::cache::Entry;
 use crate::error::Error;
 use crate::julia::{Driver, Drivers};
 use crate::prepare::Prepared;
+use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::report::{PhaseReport, Report};
 use crate::workload::{self, Capacity, For, Precompiling, SessionStep, StepOutcome};
@@ -103,12 +104,10 @@ impl Serving<'_> {
             StepOutcome::Stuck => "it was stuck twice",
         });
         if outcome == StepOutcome::Stuck {
-            let log = self.log(step);
-            report.warnings.push(format!(
-                "precompiling {step} for sessions with the image was stuck twice, so it is left to them; `--retry` tries again; its \
-                 output is in {}",
-                log.display()
-            ));
+            let what = format!(
+                "precompiling {step} for sessions with the image was stuck twice, so it is left to them; `--retry` tries again"
+            );
+            report.warnings.push(Problem::new(what).with_log(self.log(step)).to_string());
         }
         let seconds = started.elapsed().as_secs_f64();
         let since_start = self.budget.started().elapsed().as_secs_f64() - seconds;

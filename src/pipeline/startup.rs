@@ -10,17 +10,19 @@ use futures_util::future::{join, join_all};
 use indicatif::HumanBytes;
 use tokio::sync::Semaphore;
 
-use super::attempt::replayed;
+use super::Build;
 use super::cleaning::Selection;
-use super::{Build, count};
-use crate::cache::{Entry, RestsOn, copy_file, keep_rests_on};
-use crate::environment::{Depots, Uuid};
+use crate::cache::{Entry, RestsOn, keep_rests_on};
+use crate::environment::Depots;
 use crate::error::Error;
+use crate::file::copy_file;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::report::{BuildOutcome, GroupReport, PhaseReport, Report, Tier};
 use crate::startup::{self, Group, Loading, Precompiled, StartupError, StartupInputs, TriedGroup};
 use crate::sysimage::Replay;
+use crate::uuid::Uuid;
+use crate::words::count;
 
 /// How long Julia may take to precompile one package of the startup package. A minute is normal for a large one.
 const PRECOMPILING_LIMIT: Duration = Duration::from_secs(1800);
@@ -170,7 +172,7 @@ impl Build<'_> {
             startup::build_first(&inputs).await
         };
         let (first, built) = join(first, self.make_groups(&inputs, groups, 0, turns)).await;
-        *peak_memory_bytes = first.map_err(|error| said(&error))?.peak_memory_bytes;
+        *peak_memory_bytes = first.map_err(|error| error.problem().to_string())?.peak_memory_bytes;
         let mut made = Groups::default();
         made.add(built, peak_memory_bytes);
         let mut rests_on = self.try_made(&inputs, &mut made, turns).await?;
@@ -226,7 +228,7 @@ impl Build<'_> {
         list(&made.kept)?;
         let tried = {
             let _turn = turns.acquire().await;
-            startup::try_groups(inputs).await.map_err(|error| said(&error))?
+            startup::try_groups(inputs).await.map_err(|error| error.problem().to_string())?
         };
         let mut rests_on = Vec::new();
         for (mut candidate, tried) in std::mem::take(&mut made.kept).into_iter().zip(tried.groups) {
@@ -391,9 +393,9 @@ impl Groups {
                     *peak_memory_bytes = peak.max(*peak_memory_bytes);
                     self.kept.push(candidate);
                 }
-                Err(error) => {
-                    self.left_out.push(GroupReport { left_out: Some(error.to_string()), ..candidate.report })
-                }
+                Err(error) => self
+                    .left_out
+                    .push(GroupReport { left_out: Some(error.problem().to_string()), ..candidate.report }),
             }
         }
     }
@@ -442,7 +444,8 @@ fn describe(groups: &[GroupReport]) -> String {
     let sum = |number: fn(&GroupReport) -> u64| used().map(number).sum::<u64>();
     let reused = used().filter(|group| group.reused).count();
     let reused = if reused == 0 { String::new() } else { format!(" ({reused} reused)") };
-    let replayed = replayed(sum(GroupReport::compiled_first), sum(|group| group.rejected));
+    let replayed =
+        Replay { compiled: sum(GroupReport::compiled_first), rejected: sum(|group| group.rejected) };
     format!("{replayed}, in {}{reused}", count(used().count(), "group"))
 }
 

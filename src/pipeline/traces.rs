@@ -15,15 +15,16 @@ use super::precompiling::Precompiled;
 use super::reuse::Reuse;
 use super::startup::TriedStartup;
 use super::untouched::Untouched;
-use super::{Build, broken, count, elsewhere, note_cut_short};
+use super::{Build, broken, elsewhere, note_cut_short};
 use crate::duration::{limit, took};
-use crate::environment::Uuid;
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
 use crate::prepare::Prepared;
 use crate::report::{PhaseReport, Report, StatementCounts, WorkloadReport};
 use crate::sysimage::ObjectProcess;
 use crate::trace::Owner;
+use crate::uuid::Uuid;
+use crate::words::count;
 use crate::workload::{self, Capacity, For, Kind, Loaded, Outcome, Ran, Runner, Workload};
 
 /// All statements of all workloads, in one file.
@@ -323,8 +324,10 @@ impl<'a> Build<'a> {
             None => {
                 let title = format!("loading {}", count(plan.packages.len(), "package"));
                 let phase = self.progress.phase(title);
+                let modules: Vec<_> = plan.modules().collect();
                 let loaded =
-                    workload::load(runner, plan, |finished| self.prepared.give_up_on_stuck(finished)).await?;
+                    workload::load(runner, &modules, |finished| self.prepared.give_up_on_stuck(finished))
+                        .await?;
                 if loaded.cut_short {
                     let budget = self.budget.to_string();
                     return Err(Error::OutOfTime { budget, doing: "the packages were being loaded" });

@@ -12,6 +12,7 @@ mod family;
 mod finished;
 mod log;
 mod pidfile;
+mod request;
 mod running;
 pub mod supervisor;
 mod watch;
@@ -26,7 +27,7 @@ pub use command::Command;
 pub use exec::replace_with;
 pub use finished::{Ending, Finished, Standstill, StuckPackage};
 pub use log::{LOG_LIMIT, error_in_line, julia_error, line_with, says, signal_in_line};
-pub use running::{ProcessError, Running, run, start};
+pub use running::{ProcessError, Running, run, start, succeeds};
 pub use watch::{STALL_LIMIT, Watch, give_up_on, watch};
 
 /// Waits for work that runs processes.

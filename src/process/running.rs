@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::unix::pipe::Receiver;
 
+use super::request::{Answer, GRACE_PERIOD, Request};
 use super::watch::watched;
 use super::{Command, Finished, STALL_LIMIT, supervisor};
 
@@ -45,6 +46,12 @@ pub async fn run(
     start(command, time_limit, log).await?.finished().await
 }
 
+/// Whether `command` succeeds, where nothing that it prints is of use.
+pub async fn succeeds(command: &Command, time_limit: Duration) -> bool {
+    let finished = run(command, Some(time_limit), Path::new("/dev/null")).await;
+    finished.is_ok_and(|finished| finished.ending.is_success())
+}
+
 /// Starts `command`, as [`run`] does. It goes on by itself, whether it is waited for or not.
 pub async fn start(
     command: &Command,
@@ -62,7 +69,7 @@ pub async fn start(
         Some(watch) => (watch.stall_limit, watch.compiled.clone(), watch.known_stuck.clone()),
         None => (STALL_LIMIT, Vec::new(), Vec::new()),
     });
-    let request = supervisor::Request {
+    let request = Request {
         time_limit_seconds: time_limit.map(|limit| limit.as_secs_f64()),
         stall_limit: if supervised.is_suspect { stall_limit / 2 } else { stall_limit },
         command: supervised,
@@ -106,7 +113,7 @@ impl Running {
         let mut answer = None;
         while let Some(line) = self.answers.next_line().await.map_err(start_error)? {
             match serde_json::from_str(&line) {
-                Ok(supervisor::Answer::Notice(text)) => {
+                Ok(Answer::Notice(text)) => {
                     watched(|watch| watch.into_iter().for_each(|watch| (watch.say)(&text)));
                 }
                 other => answer = other.ok(),
@@ -115,8 +122,8 @@ impl Running {
         // Its answers end with it.
         let status = self.supervisor.0.wait().map_err(start_error)?.status;
         match answer {
-            Some(supervisor::Answer::Finished(finished)) => Ok(finished),
-            Some(supervisor::Answer::NotStarted { os_error, message }) => Err(start_error(
+            Some(Answer::Finished(finished)) => Ok(finished),
+            Some(Answer::NotStarted { os_error, message }) => Err(start_error(
                 os_error.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error),
             )),
             _ => Err(ProcessError::Lost { program: self.program.clone(), status }),
@@ -140,7 +147,7 @@ impl Drop for Supervisor {
         if matches!(self.0.try_wait(), Ok(None)) {
             let _ = self.0.send_signal(Signal::SIGTERM as i32);
             // It needs the grace period at most; past that, nothing here can help it.
-            let _ = self.0.wait_timeout(supervisor::GRACE_PERIOD + Duration::from_secs(3));
+            let _ = self.0.wait_timeout(GRACE_PERIOD + Duration::from_secs(3));
         }
     }
 }

@@ -12,9 +12,8 @@
 //! It also looks every few seconds whether the family still does anything (`watchdog.rs`). A Julia in it that precompiles a package
 //! and is stuck is ended alone, since the one that started it goes on with the others; else all of the family is.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -25,54 +24,17 @@ use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::family::descendants;
 use super::log::Log;
+use super::request::{Answer, GRACE_PERIOD, Request, say};
 use super::watching::Watching;
-use super::{Command, Ending, Finished};
+use super::{Ending, Finished};
 
 /// The hidden command of `jlsys` that runs a supervisor.
 pub const COMMAND: &str = "__supervise";
-
-/// How long a command may take to end by itself after SIGTERM.
-pub const GRACE_PERIOD: Duration = Duration::from_secs(2);
-
-/// What a supervisor is to run.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Request {
-    /// The command.
-    pub command: Command,
-    /// How long it may run; without end when absent.
-    pub time_limit_seconds: Option<f64>,
-    /// How long its family may do nothing.
-    pub stall_limit: Duration,
-    /// Folders with packages' caches, for whose pidfiles it may wait.
-    pub compiled: Vec<PathBuf>,
-    /// Packages whose precompiling is ended at once.
-    pub known_stuck: Vec<String>,
-    /// The file that takes its output.
-    pub log: PathBuf,
-}
-
-/// What a supervisor answers.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// The command still runs; something to tell the user.
-    Notice(String),
-    /// The command ran.
-    Finished(Finished),
-    /// It could not be started.
-    NotStarted {
-        /// The system's error number, where there is one.
-        os_error: Option<i32>,
-        /// What went wrong.
-        message: String,
-    },
-}
 
 /// Serves the one request on standard input.
 pub fn main() -> io::Result<()> {
@@ -91,15 +53,6 @@ pub fn main() -> io::Result<()> {
         message: error.to_string(),
     });
     say(&answer)
-}
-
-/// Sends an answer to jlsys.
-pub(super) fn say(answer: &Answer) -> io::Result<()> {
-    let mut line = serde_json::to_vec(answer)?;
-    line.push(b'\n');
-    let mut stdout = io::stdout();
-    stdout.write_all(&line)?;
-    stdout.flush()
 }
 
 fn supervise(request: &Request) -> io::Result<Answer> {

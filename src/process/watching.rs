@@ -10,7 +10,7 @@ use nix::unistd::{Pid, SysconfVar, sysconf};
 use super::family::{self, Member};
 use super::log::Log;
 use super::pidfile::Pidfile;
-use super::supervisor::{Answer, GRACE_PERIOD, Request, say};
+use super::request::{Answer, GRACE_PERIOD, Request, say};
 use super::watchdog::{Watchdog, is_stopped};
 use super::{Ending, StuckPackage};
 

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::keys::{PublicKey, SecretKey};
+use crate::signing::{PublicKey, SecretKey};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

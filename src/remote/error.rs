@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cache::CacheError;
 use crate::file::Sha256Digest;
 use crate::key::Key;
+use crate::signing::SigningError;
 
 /// A remote, or what is on it, cannot be used. A build goes on without it.
 #[derive(Debug, thiserror::Error)]
@@ -110,33 +111,9 @@ pub enum RemoteError {
         /// Why.
         problem: String,
     },
-    /// The key to sign with cannot be used.
-    #[error("the signing key in {place} cannot be used: {problem}")]
-    SigningKey {
-        /// A file or a variable.
-        place: String,
-        /// Why.
-        problem: String,
-    },
-    /// There is no key to sign with.
-    #[error(
-        "no key to sign with: `jlsys cache keygen` makes one ('{}' is not there, JLSYS_SIGNING_KEY and JLSYS_SIGNING_KEY_FILE are not set)", .0.display()
-    )]
-    NoSigningKey(PathBuf),
-    /// A new key would replace an old one.
-    #[error("'{}' is there already and is not replaced; `--output` names another file", .0.display())]
-    KeyExists(PathBuf),
-    /// A key cannot be made.
-    #[error("cannot write a key to '{}': {source}", .path.display())]
-    WriteKey {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// There is no folder for keys.
-    #[error("no folder for the key: set HOME or XDG_CONFIG_HOME, or name a file with `--output`")]
-    NoConfigFolder,
+    /// There is no key to sign with, or none can be made.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),

@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::envelope;
-use super::keys::{PublicKey, SecretKey};
 use super::piece::Piece;
+use crate::cpu::HostCpu;
 use crate::file::Sha256Digest;
 use crate::julia::JuliaInstall;
 use crate::key::{Key, KeyInputs, KeyJulia};
 use crate::report::{Report, SCHEMA};
-use crate::sysimage::{HostCpu, IMAGE_NAME};
+use crate::signing::{PublicKey, SecretKey};
+use crate::sysimage::IMAGE_NAME;
 use crate::world::{Here, World};
 
 /// What the signature says it is over, so that no other signed bytes can be passed off as a description.

@@ -5,29 +5,24 @@
 //! user listed, and only byte by byte as described. A remote that fails, whatever way, costs a line and some time; the
 //! build goes on without it. Only `build` and the commands that are about remotes ask one.
 
+mod client;
 mod envelope;
 mod error;
-mod keys;
 mod lease;
-mod location;
 mod manifest;
 mod piece;
 mod pull;
 mod push;
 mod settings;
-mod share;
 mod store;
 
 pub use error::RemoteError;
-pub use keys::{KEY_FILE_VARIABLE, KEY_VARIABLE, PublicKey, SecretKey};
 pub use lease::{Claim, Lease, LeaseTimes, Watch};
-pub use location::Location;
 pub use manifest::{Manifest, ManifestFile};
 pub use piece::Piece;
 pub use pull::{Pulled, Puller};
 pub use push::{Pushed, Pusher};
-pub use settings::{KEYS_VARIABLE, RemoteSettings, URL_VARIABLE, location};
-pub use share::Share;
+pub use settings::{KEYS_VARIABLE, URL_VARIABLE, location};
 pub use store::Store;
 
 /// How many objects travel at once. It also bounds memory: each is at most 8 MiB, unpacked.

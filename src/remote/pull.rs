@@ -11,18 +11,19 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::HumanBytes;
 
-use super::keys::PublicKey;
 use super::manifest::{Manifest, ManifestFile, OpenError};
 use super::piece::Piece;
 use super::store::Store;
 use super::{RemoteError, TRANSFERS, error::one_line};
 use crate::cache::{Cache, CacheError, Download, Staging};
+use crate::cpu::HostCpu;
 use crate::file::Sha256Digest;
 use crate::julia::JuliaInstall;
 use crate::key::Key;
 use crate::progress::{Phase, Progress};
 use crate::report::{Origin, Report};
-use crate::sysimage::{self, HostCpu};
+use crate::signing::PublicKey;
+use crate::sysimage::{self};
 use crate::world::Here;
 
 /// What a pull came to.

@@ -10,7 +10,6 @@ use indicatif::HumanBytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use super::keys::{PublicKey, SecretKey};
 use super::manifest::{FILES, Manifest, ManifestFile};
 use super::piece::{PIECE_SIZE, Piece};
 use super::store::Store;
@@ -18,6 +17,7 @@ use super::{RemoteError, TRANSFERS};
 use crate::cache::Entry;
 use crate::file::Sha256Digest;
 use crate::progress::Progress;
+use crate::signing::{PublicKey, SecretKey};
 
 /// What a push came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,10 @@
 //! What the user says about a remote.
 
-use std::path::Path;
-
-use serde::Deserialize;
-
-use super::keys::{PublicKey, SecretKey};
-use super::location::Location;
 use super::{RemoteError, error::one_line};
+use crate::config::RemoteSettings;
+
+use crate::location::Location;
+use crate::signing::SecretKey;
 
 /// The variable that names the remote; set and empty, there is none.
 pub const URL_VARIABLE: &str = "JLSYS_REMOTE_URL";
@@ -14,25 +12,7 @@ pub const URL_VARIABLE: &str = "JLSYS_REMOTE_URL";
 /// The variable that names the public keys whose images are accepted, with commas between them.
 pub const KEYS_VARIABLE: &str = "JLSYS_REMOTE_KEYS";
 
-/// The `[remote]` table of `jlsys.toml`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct RemoteSettings {
-    /// Where images are shared.
-    pub url: Option<Location>,
-    /// Whose images are accepted.
-    pub keys: Vec<PublicKey>,
-    /// Whether `build` puts what it built there, where the environment gives it a key to sign with.
-    pub push: bool,
-}
-
 impl RemoteSettings {
-    /// The settings with a relative folder taken from `base`.
-    pub fn within(mut self, base: &Path) -> Self {
-        self.url = self.url.map(|url| url.within(base));
-        self
-    }
-
     /// What the environment says wins: an operator sets it for projects that know nothing of it.
     pub fn with_environment(mut self) -> Result<Self, RemoteError> {
         if let Some(url) = variable(URL_VARIABLE) {
@@ -54,7 +34,7 @@ impl RemoteSettings {
     /// A key of the user's own folder is not enough: `push` stands in a file that came with somebody's project, and a
     /// signature is a promise that only the user can make.
     pub fn build_signer(&self) -> Result<Option<SecretKey>, RemoteError> {
-        if self.push { SecretKey::of_environment() } else { Ok(None) }
+        Ok(if self.push { SecretKey::of_environment()? } else { None })
     }
 }
 

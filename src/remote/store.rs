@@ -18,9 +18,9 @@ use object_store::{
 
 use super::RemoteError;
 use super::error::one_line;
-use super::location::Location;
 use crate::file::Sha256Digest;
 use crate::key::Key;
+use crate::location::Location;
 
 /// The largest description that is read, in bytes. One of a thousand packages has less than one megabyte.
 const DESCRIPTION_LIMIT: u64 = 32 << 20;

@@ -14,11 +14,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use crate::environment::{Environment, Uuid};
+use crate::environment::Environment;
 use crate::file::Sha256Digest;
 use crate::julia::JuliaInstall;
 use crate::plan::{Plan, PlannedExtension};
 use crate::trace::{LoadedModule, Modules, Statement};
+use crate::uuid::Uuid;
 
 /// A group with fewer statements is joined to one whose packages load its own and are no more than these, if there is one.
 const FEW: usize = 24;

@@ -53,10 +53,9 @@ pub async fn loads(julia: &JuliaInstall, project_file: &Path, folder: &Path) -> 
     let drivers = Drivers { julia, project_file, folder: scratch.path() };
     let results = scratch.path().join("tried");
     let command = trial(drivers, folder, &results);
-    let finished = process::run(&command, Some(LOADING_LIMIT), &scratch.path().join("log")).await;
+    let succeeds = process::succeeds(&command, LOADING_LIMIT).await;
     let tried = parse(&std::fs::read_to_string(&results).unwrap_or_default());
-    finished.is_ok_and(|finished| finished.ending.is_success())
-        && tried.is_some_and(|tried| tried.groups.iter().all(|group| group.problem.is_none()))
+    succeeds && tried.is_some_and(|tried| tried.groups.iter().all(|group| group.problem.is_none()))
 }
 
 fn trial(drivers: Drivers<'_>, folder: &Path, results: &Path) -> process::Command {

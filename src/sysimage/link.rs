@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::julia::{JuliaInstall, LINK_IMAGE, LINK_OBJECT};
+use crate::problem::Problem;
 use crate::process::{self, Command, Finished, ProcessError, find_on_path, is_executable};
 
 /// Linking takes seconds; a linker that takes this long hangs.
@@ -44,13 +45,24 @@ pub enum LinkError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// The linker failed.
-    #[error("the linker {}; its output is in {}", .finished.ending, .log.display())]
+    #[error("the linker {}", .finished.ending)]
     Failed {
         /// How it went.
         finished: Finished,
         /// Its output.
         log: PathBuf,
     },
+}
+
+impl LinkError {
+    /// What is told of it.
+    pub fn problem(&self) -> Problem {
+        let problem = Problem::new(self.to_string());
+        match self {
+            Self::Failed { log, .. } => problem.with_log(log),
+            _ => problem,
+        }
+    }
 }
 
 impl Linker {

@@ -1,17 +1,19 @@
 //! From statements to an image that was seen to work.
 
-mod cpu;
+mod generation;
 mod link;
 mod object;
 mod places;
+mod replay;
 mod served;
 mod verify;
 
-pub use cpu::{CpuTarget, HostCpu};
+pub(crate) use generation::{code_generation, memory_for};
 pub use link::{LinkError, Linker};
-pub use object::{ObjectError, ObjectInputs, ObjectProcess, Replay, ReplayLimits, Stage};
-pub(crate) use object::{code_generation, memory_for, said, stalled};
+pub use object::{ObjectError, ObjectInputs, ObjectProcess, ReplayLimits, Stage};
 pub use places::Look;
+pub use replay::{Replay, Stalled};
+pub(crate) use replay::{said, stalled};
 pub use served::{NoTarget, Served, serves};
 pub use verify::{VerifyError, starts, verify};
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::CpuTarget;
-use super::cpu::says_no_target_fits;
+use crate::cpu::CpuTarget;
 use crate::julia::JuliaInstall;
 use crate::process;
 
@@ -28,6 +27,13 @@ pub enum NoTarget {
          `julia --cpu-target=help` lists"
     )]
     Unknown(CpuTarget),
+}
+
+/// Whether a log tells that Julia did not start because none of an image's targets fits the CPUs it was to run on, or to generate
+/// code for (`jl_init_processor_sysimg`, src/processor.cpp: "… in system image" on 1.5, "… in cached
+/// code image" on 1.10).
+pub(super) fn says_no_target_fits(log: &Path) -> bool {
+    process::says(log, &["Unable to find compatible target in"])
 }
 
 /// Whether a Julia generates code for some CPUs.

@@ -5,12 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::cpu::says_no_target_fits;
-use super::object::said;
-use crate::environment::Uuid;
+use super::replay::said;
+use super::served::says_no_target_fits;
 use crate::julia::{Driver, Drivers, Identity, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
+use crate::problem::Problem;
 use crate::process::{self, Finished, ProcessError};
+use crate::uuid::Uuid;
 
 /// Loading from an image takes seconds even where packages have much to initialise.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -26,7 +27,7 @@ pub enum VerifyError {
     #[error("cannot write the list of packages: {0}")]
     Inputs(#[from] io::Error),
     /// Some packages do not work when they come from the image.
-    #[error("{} not work from the image; Julia's output is in {}", count(.failed.len()), .log.display())]
+    #[error("{} not work from the image", count(.failed.len()))]
     Packages {
         /// The packages, each with the reason.
         failed: BTreeMap<Uuid, String>,
@@ -42,13 +43,24 @@ pub enum VerifyError {
         target: String,
     },
     /// Julia does not run with the image.
-    #[error("Julia {} when started with the image{}; its output is in {}", .finished.ending, said(.log), .log.display())]
+    #[error("Julia {} when started with the image{}", .finished.ending, said(.log))]
     DoesNotRun {
         /// How it went.
         finished: Finished,
         /// Julia's output.
         log: PathBuf,
     },
+}
+
+impl VerifyError {
+    /// What is told of it.
+    pub fn problem(&self) -> Problem {
+        let problem = Problem::new(self.to_string());
+        match self {
+            Self::Packages { log, .. } | Self::DoesNotRun { log, .. } => problem.with_log(log),
+            _ => problem,
+        }
+    }
 }
 
 fn count(packages: usize) -> String {
@@ -100,6 +112,5 @@ pub async fn verify(
 pub async fn starts(julia: &JuliaInstall, image: &Path) -> bool {
     let Ok(folder) = tempfile::tempdir() else { return false };
     let command = julia.command(folder.path()).option("--sysimage=", image).args(["-e", "exit(0)"]);
-    let finished = process::run(&command, Some(PATIENCE), &folder.path().join("log")).await;
-    finished.is_ok_and(|finished| finished.ending.is_success())
+    process::succeeds(&command, PATIENCE).await
 }

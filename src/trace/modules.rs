@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::DropReason;
-use crate::environment::Uuid;
+
+use crate::uuid::Uuid;
 
 /// The package that test suites are written with.
 const TEST: &str = "Test";

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::modules::Rank;
 use super::reader::Reader;
 use super::{DropReason, Modules, Owner};
-use crate::environment::Uuid;
+
+use crate::uuid::Uuid;
 
 /// One line's `precompile(Tuple{…})`, in a form that another process can replay.
 #[derive(Debug, Clone, PartialEq, Eq)]

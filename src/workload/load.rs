@@ -5,10 +5,9 @@ use std::io;
 use std::time::Instant;
 
 use super::{Kind, Outcome, Ran, Runner, Scope, Workload, compiling};
-use crate::environment::Uuid;
 use crate::julia::{Driver, Identity, PackageResults, write_packages};
-use crate::plan::Plan;
 use crate::process::{self, Finished, ProcessError};
+use crate::uuid::Uuid;
 
 /// How often loading starts again after a package that ended the whole process. Each round leaves one package out; more
 /// than a few of that kind in one environment is a broken Julia rather than a broken package.
@@ -58,11 +57,11 @@ pub enum LoadError {
     List(io::Error),
 }
 
-/// Loads every package in a fresh Julia, which precompiles those that are not yet, and traces what that compiles. `give_up_on` is told
+/// Loads every package and extension, each with its name, in a fresh Julia, which precompiles those that are not yet, and traces what that compiles. `give_up_on` is told
 /// of a process in which precompiling was stuck for the second time.
 pub async fn load(
     runner: &Runner<'_>,
-    plan: &Plan,
+    modules: &[(Identity, &str)],
     give_up_on: impl Fn(&Finished),
 ) -> Result<Loaded, LoadError> {
     let list = runner.traces.join("load-packages");
@@ -94,9 +93,10 @@ pub async fn load(
     let mut failed: BTreeMap<Identity, String> = BTreeMap::new();
     let (mut is_suspect, mut stuck) = (false, BTreeSet::new());
     for _ in 0..ROUNDS {
-        let remaining = plan.modules().filter(|(module, _)| {
+        let remaining = modules.iter().filter(|(module, _)| {
             !failed.contains_key(module) && !failed.contains_key(&Identity::from(module.package))
         });
+        let remaining = remaining.cloned();
         write_packages(&list, remaining).map_err(LoadError::List)?;
         let load = runner.drivers.path(Driver::LOAD);
         let command = runner.traced(&trace).arg(load).arg(&list).arg(&results_file).suspect(is_suspect);
@@ -109,7 +109,7 @@ pub async fn load(
         let compiling = compiling::take(&trace);
         ran.compile_seconds = ran.compile_seconds.zip(compiling).map(|(before, now)| before + now);
         ran.peak_memory_bytes = ran.peak_memory_bytes.max(finished.peak_memory_bytes);
-        let unfinished = results.unfinished.as_ref().and_then(|module| name_of(plan, module));
+        let unfinished = results.unfinished.as_ref().and_then(|module| name_of(modules, module));
         ran.stuck
             .extend(finished.standstills(|| format!("loading {}", unfinished.unwrap_or("the packages"))));
         if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
@@ -130,7 +130,7 @@ pub async fn load(
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         failed.extend(results.failed.into_iter().map(|(module, error)| {
-            let name = name_of(plan, &module);
+            let name = name_of(modules, &module);
             let stuck = finished.stuck.iter().find(|package| Some(package.name.as_str()) == name);
             let own_words = || name.and_then(|name| precompile_error(&text, name));
             (module, stuck.map(ToString::to_string).or_else(own_words).unwrap_or(error))
@@ -156,8 +156,8 @@ fn by_kind(failed: BTreeMap<Identity, String>) -> (BTreeMap<Uuid, String>, BTree
     (packages.into_iter().map(|(module, error)| (module.package, error)).collect(), extensions)
 }
 
-fn name_of<'a>(plan: &'a Plan, module: &Identity) -> Option<&'a str> {
-    plan.modules().find(|(identity, _)| identity == module).map(|(_, name)| name)
+fn name_of<'a>(modules: &[(Identity, &'a str)], module: &Identity) -> Option<&'a str> {
+    modules.iter().find(|(identity, _)| identity == module).map(|(_, name)| *name)
 }
 
 /// Why a package does not precompile. Precompiling runs in a Julia of its own, so the error that arrives in `load.jl` begins

@@ -11,20 +11,24 @@ mod order;
 mod precompile;
 mod runner;
 mod select;
+mod select_error;
+mod settings;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::Uuid;
 use crate::file::Sha256Digest;
+use crate::uuid::Uuid;
 
 pub use capacity::Capacity;
 pub use load::{LoadError, Loaded, load};
 pub use notebook::{Notebook, NotebookError};
-pub use precompile::{For, Precompiling, SessionStep, StepOutcome, precompile};
+pub use precompile::{For, Precompiling, SessionStep, SessionSteps, StepOutcome, precompile};
 pub use runner::{Outcome, Ran, Runner};
-pub use select::{SelectError, Selection, select};
+pub use select::{Selection, select};
+pub use select_error::SelectError;
+pub use settings::{DEFAULT_TIME_LIMIT, WorkloadSettings};
 
 /// The kinds of workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

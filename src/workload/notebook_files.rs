@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use walkdir::{DirEntry, WalkDir};
 
-use super::SelectError;
+use super::select_error::SelectError;
 
 /// How many files and folders are looked at. A home folder that is a project has more; then notebooks must be named.
 const ENTRY_LIMIT: usize = 10_000;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::environment::Uuid;
+use crate::uuid::Uuid;
 
 /// What is known of one workload's doings.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Precompiling the packages, several at once, before anything loads them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,9 @@ pub enum StepOutcome {
     /// It was stuck, twice.
     Stuck,
 }
+
+/// What came of each step that was tried.
+pub type SessionSteps = BTreeMap<SessionStep, StepOutcome>;
 
 impl SessionStep {
     /// All of them.

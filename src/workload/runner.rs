@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 use super::notes::Notes;
 use super::{Kind, Notebook, Scope, Script, TestSuite, Workload};
 use super::{compiling, order};
-use crate::environment::Uuid;
 use crate::julia::{Differences, Driver, Drivers};
 use crate::process::{self, Command, Ending, Finished, ProcessError, Standstill};
+use crate::uuid::Uuid;
 
 /// In less than this Julia does not come to the code that is to be seen.
 const WORTH_STARTING: Duration = Duration::from_secs(1);

@@ -2,32 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Kind, Notebook, Script, TestSuite, Workload, notebook_files};
-use crate::config::WorkloadSettings;
+use super::select_error::SelectError;
+use super::{Kind, Notebook, Script, TestSuite, Workload, WorkloadSettings, notebook_files};
 use crate::environment::{Environment, Package};
 use crate::file::Sha256Digest;
-
-/// A workload that the settings name cannot be run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SelectError {
-    /// A script cannot be read.
-    #[error("cannot read '{}', which workloads.scripts names: {source}", .script.display())]
-    Script {
-        /// The file.
-        script: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// What the settings say about notebooks cannot be followed.
-    #[error("workloads.notebooks has '{pattern}', {problem}")]
-    Notebooks {
-        /// What the settings say.
-        pattern: String,
-        /// What is wrong with it, as the end of a sentence.
-        problem: String,
-    },
-}
 
 /// The workloads of a project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Here;
-use crate::environment::{Source, Uuid};
+use crate::environment::Source;
 use crate::file::{Sha256Digest, Stamp};
 use crate::julia::Identity;
 use crate::key::is_source;
+use crate::uuid::Uuid;
 
 /// A file, or a folder, as it was when it was read.
 #[derive(Debug, Clone, Serialize, Deserialize)]

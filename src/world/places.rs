@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Here;
-use crate::environment::Uuid;
 use crate::julia::Identity;
 use crate::plan::Plan;
+use crate::uuid::Uuid;
 
 /// A folder that can be another one for another user, machine or checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Packages of the default environment that go along with a project.
 
-use jlsys::environment::{Environment, Package, Uuid};
+use jlsys::environment::{Environment, Package};
+use jlsys::uuid::Uuid;
 
 use crate::files::{A, Files};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jlsys::environment::{Depots, Environment, EnvironmentError, ProjectFiles, Search};
-use jlsys::julia::Version;
+use jlsys::version::Version;
 
 /// UUIDs for packages of our own.
 pub const A: &str = "aaaaaaaa-0000-4000-8000-000000000001";

@@ -9,8 +9,8 @@ use crate::cache::Collection;
 use crate::cli::CleanArgs;
 use crate::commands::print;
 use crate::error::{Error, Exit};
-use crate::pipeline::count;
 use crate::prepare::locate_cache;
+use crate::words::count;
 
 pub(super) fn execute(args: &CleanArgs) -> Result<Exit, Error> {
     let cache = locate_cache()?;

@@ -11,9 +11,9 @@ use crate::cli::GcArgs;
 use crate::commands::{print, print_json};
 use crate::error::{Error, Exit};
 use crate::key::Key;
-use crate::pipeline::count;
 use crate::prepare::locate_cache;
 use crate::report::SCHEMA;
+use crate::words::count;
 
 /// The document that `cache gc --json` prints.
 #[derive(Serialize)]

@@ -13,9 +13,9 @@ use crate::cli::ListArgs;
 use crate::commands::{print, print_json};
 use crate::error::{Error, Exit};
 use crate::key::Key;
-use crate::pipeline::count;
 use crate::prepare::locate_cache;
 use crate::report::{SCHEMA, Tier};
+use crate::words::count;
 
 /// The document that `cache list --json` prints.
 #[derive(Serialize)]

@@ -14,8 +14,9 @@ use crate::pipeline;
 use crate::prepare::{Prepared, find_julia, locate_cache};
 use crate::process;
 use crate::progress::Progress;
-use crate::remote::{PublicKey, Puller, RemoteError, Store};
+use crate::remote::{Puller, RemoteError, Store};
 use crate::report::SCHEMA;
+use crate::signing::PublicKey;
 
 /// The document that `cache pull --json` prints.
 #[derive(Serialize)]

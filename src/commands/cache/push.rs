@@ -6,13 +6,15 @@ use super::remote::Target;
 use crate::cache::{Cache, Entry, Lookup};
 use crate::cli::PushArgs;
 use crate::commands::print_json;
+use crate::config::RemoteSettings;
 use crate::error::{Error, Exit};
 use crate::key::Key;
 use crate::prepare::locate_cache;
 use crate::process;
 use crate::progress::Progress;
-use crate::remote::{Pusher, RemoteError, RemoteSettings, SecretKey, Store};
+use crate::remote::{Pusher, RemoteError, Store};
 use crate::report::SCHEMA;
+use crate::signing::SecretKey;
 
 /// The document that `cache push --json` prints.
 #[derive(Serialize)]

@@ -1,10 +1,11 @@
 //! What `push` and `pull` have in common: which remote, and for which project.
 
 use crate::cache::Entry;
+use crate::config::RemoteSettings;
 use crate::error::Error;
 use crate::prepare::{Prepared, Request};
 use crate::progress::Progress;
-use crate::remote::{self, RemoteSettings};
+use crate::remote::{self};
 
 /// Which remote is meant, and for which project.
 pub(super) struct Target {

@@ -14,10 +14,10 @@ use crate::commands::{inputs, print, print_json};
 use crate::duration::took;
 use crate::error::{Error, Exit};
 use crate::key::{Key, KeyInputs, differences};
-use crate::pipeline::count;
 use crate::prepare::locate_cache;
 use crate::profile;
 use crate::report::{GroupReport, Report, SCHEMA, WorkloadReport};
+use crate::words::count;
 use crate::workload::{Kind, Outcome};
 use crate::world::World;
 

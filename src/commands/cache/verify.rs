@@ -7,15 +7,16 @@ use serde::Serialize;
 use crate::cache::{Cache, Entry, Listing, Lookup};
 use crate::cli::VerifyArgs;
 use crate::commands::{print, print_json};
+use crate::cpu::HostCpu;
 use crate::error::{Error, Exit};
 use crate::key::Key;
-use crate::pipeline::count;
 use crate::prepare::{find_julia, locate_cache};
 use crate::process;
 use crate::progress::{Progress, Verbosity};
 use crate::report::SCHEMA;
 use crate::startup;
-use crate::sysimage::{self, HostCpu};
+use crate::sysimage::{self};
+use crate::words::count;
 
 /// The document that `cache verify --json` prints.
 #[derive(Serialize)]

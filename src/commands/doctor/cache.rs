@@ -5,7 +5,7 @@ use indicatif::HumanBytes;
 use super::check::Check;
 use crate::cache::Cache;
 use crate::error::Error;
-use crate::pipeline::count;
+use crate::words::count;
 
 pub(super) fn checks(cache: Result<&Cache, &Error>) -> Vec<Check> {
     let cache = match cache {

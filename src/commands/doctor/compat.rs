@@ -8,7 +8,7 @@ use semver::VersionReq;
 
 use super::check::Check;
 use crate::environment::Environment;
-use crate::julia::Version;
+use crate::version::Version;
 
 /// What does not fit; nothing where everything does.
 pub(super) fn check(environment: &Environment, julia: &Version) -> Option<Check> {

@@ -3,10 +3,11 @@
 use indicatif::HumanBytes;
 
 use super::check::Check;
+use crate::cpu::{CpuTarget, HostCpu};
 use crate::prepare::Prepared;
 use crate::process;
 use crate::report::Report;
-use crate::sysimage::{CpuTarget, HostCpu, NoTarget, Served};
+use crate::sysimage::{NoTarget, Served};
 use crate::workload::Capacity;
 
 pub(super) fn checks(prepared: &Prepared) -> Vec<Check> {

@@ -4,8 +4,8 @@ use super::check::Check;
 use super::compat;
 use crate::config::FILE_NAME;
 use crate::error::Error;
-use crate::pipeline::count;
 use crate::prepare::{Prepared, Request};
+use crate::words::count;
 
 pub(super) fn checks(prepared: &Prepared, request: &Request) -> Vec<Check> {
     let mut checks = vec![found(prepared, request), manifest(prepared)];

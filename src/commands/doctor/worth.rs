@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::pipeline::count;
 use crate::prepare::Prepared;
 use crate::report::WorkloadReport;
+use crate::words::count;
 use crate::workload::Kind;
 
 /// Less waiting than this nobody notices; in seconds.

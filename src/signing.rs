@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::RemoteError;
 use crate::file::Sha256Digest;
 
 const PUBLIC: &str = "jlsys-public-ed25519:";
@@ -22,6 +21,39 @@ pub const KEY_VARIABLE: &str = "JLSYS_SIGNING_KEY";
 
 /// The variable that names the file of a secret key.
 pub const KEY_FILE_VARIABLE: &str = "JLSYS_SIGNING_KEY_FILE";
+
+/// There is no key to sign with, or none can be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SigningError {
+    /// The key to sign with cannot be used.
+    #[error("the signing key in {place} cannot be used: {problem}")]
+    SigningKey {
+        /// A file or a variable.
+        place: String,
+        /// Why.
+        problem: String,
+    },
+    /// There is no key to sign with.
+    #[error(
+        "no key to sign with: `jlsys cache keygen` makes one ('{}' is not there, JLSYS_SIGNING_KEY and JLSYS_SIGNING_KEY_FILE are not set)", .0.display()
+    )]
+    NoSigningKey(PathBuf),
+    /// A new key would replace an old one.
+    #[error("'{}' is there already and is not replaced; `--output` names another file", .0.display())]
+    KeyExists(PathBuf),
+    /// A key cannot be made.
+    #[error("cannot write a key to '{}': {source}", .path.display())]
+    WriteKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no folder for keys.
+    #[error("no folder for the key: set HOME or XDG_CONFIG_HOME, or name a file with `--output`")]
+    NoConfigFolder,
+}
 
 /// A key whose images are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +66,7 @@ impl PublicKey {
     }
 
     /// Whether `signature` is this key's over `message`.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         // The strict form also refuses the weak keys and the malleable signatures that RFC 8032 leaves open.
         Signature::from_slice(signature)
             .is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
@@ -93,23 +125,23 @@ impl SecretKey {
         PublicKey(self.0.verifying_key())
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.0.sign(message).to_bytes().to_vec()
     }
 
     /// The key that the environment gives for this run, if it does.
-    pub fn of_environment() -> Result<Option<Self>, RemoteError> {
+    pub fn of_environment() -> Result<Option<Self>, SigningError> {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         if let Some(text) = set(KEY_VARIABLE) {
             let problem =
-                || RemoteError::SigningKey { place: KEY_VARIABLE.to_owned(), problem: NO_SECRET.to_owned() };
+                || SigningError::SigningKey { place: KEY_VARIABLE.to_owned(), problem: NO_SECRET.to_owned() };
             return text.to_str().and_then(Self::parse).map(Some).ok_or_else(problem);
         }
         set(KEY_FILE_VARIABLE).map(|file| Self::read(Path::new(&file))).transpose()
     }
 
     /// The key in `file`; without one, that of the environment, else the user's own.
-    pub fn find(file: Option<&Path>) -> Result<Self, RemoteError> {
+    pub fn find(file: Option<&Path>) -> Result<Self, SigningError> {
         if let Some(file) = file {
             return Self::read(file);
         }
@@ -118,15 +150,15 @@ impl SecretKey {
         }
         let own = own_file()?;
         if !own.exists() {
-            return Err(RemoteError::NoSigningKey(own));
+            return Err(SigningError::NoSigningKey(own));
         }
         Self::read(&own)
     }
 
     /// Reads a key's file, which nobody else may read.
-    fn read(file: &Path) -> Result<Self, RemoteError> {
+    fn read(file: &Path) -> Result<Self, SigningError> {
         let fail =
-            |problem: String| RemoteError::SigningKey { place: format!("'{}'", file.display()), problem };
+            |problem: String| SigningError::SigningKey { place: format!("'{}'", file.display()), problem };
         let metadata = file.metadata().map_err(|error| fail(error.to_string()))?;
         if metadata.mode() & 0o077 != 0 {
             let mode = metadata.mode() & 0o7777;
@@ -143,12 +175,12 @@ impl SecretKey {
     }
 
     /// Writes the key to a new file that only this user can read: `file`, or the user's own place. Gives the place.
-    pub fn write(&self, file: Option<&Path>) -> Result<PathBuf, RemoteError> {
+    pub fn write(&self, file: Option<&Path>) -> Result<PathBuf, SigningError> {
         let path = match file {
             Some(file) => file.to_owned(),
             None => own_file()?,
         };
-        let fail = |source| RemoteError::WriteKey { path: path.clone(), source };
+        let fail = |source| SigningError::WriteKey { path: path.clone(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
         }
@@ -156,7 +188,7 @@ impl SecretKey {
         let mut file = match file {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(RemoteError::KeyExists(path));
+                return Err(SigningError::KeyExists(path));
             }
             Err(source) => return Err(fail(source)),
         };
@@ -174,10 +206,10 @@ fn decode(text: &str, prefix: &str) -> Option<[u8; 32]> {
 }
 
 /// Where a user's own key is: `jlsys/signing.key` in the folder of settings (XDG Base Directory Specification).
-fn own_file() -> Result<PathBuf, RemoteError> {
+fn own_file() -> Result<PathBuf, SigningError> {
     let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = named.or_else(|| std::env::home_dir().map(|home| home.join(".config")));
-    folder.map(|folder| folder.join("jlsys").join("signing.key")).ok_or(RemoteError::NoConfigFolder)
+    folder.map(|folder| folder.join("jlsys").join("signing.key")).ok_or(SigningError::NoConfigFolder)
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{KeyInputs, KeyJulia, KeyPackage};
-use crate::environment::{Environment, Uuid};
+use super::{Group, SOURCES};
+use crate::cpu::{CpuTarget, HostCpu};
+use crate::environment::Environment;
 use crate::file::Sha256Digest;
 use crate::julia::Driver;
-use crate::startup::{Group, SOURCES};
-use crate::sysimage::{CpuTarget, HostCpu};
+use crate::key::{KeyInputs, KeyJulia, KeyPackage};
+use crate::uuid::Uuid;
 
 /// Everything that can change a group's package image: it is made anew when one of these changed, and else taken from an earlier build.
 #[derive(Debug, Serialize)]

@@ -2,15 +2,12 @@
 
 use std::time::Instant;
 
-use super::keys::SecretKey;
-use super::lease::{Claim, Lease, LeaseTimes, Watch};
-use super::pull::Puller;
-use super::push::Pusher;
-use super::store::Store;
-use super::{RemoteError, RemoteSettings};
+use crate::config::RemoteSettings;
 use crate::prepare::Prepared;
 use crate::progress::Progress;
+use crate::remote::{Claim, Lease, LeaseTimes, Puller, Pusher, RemoteError, Store, Watch};
 use crate::report::{BuildOutcome, Report, Tier};
+use crate::signing::SecretKey;
 
 /// The remote of a build. What goes wrong with it is kept as warnings for the build's report.
 #[derive(Debug)]

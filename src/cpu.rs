@@ -7,8 +7,6 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::process;
-
 /// For which CPUs an image's code is generated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CpuTarget {
@@ -78,13 +76,6 @@ impl<'de> Deserialize<'de> for CpuTarget {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
-}
-
-/// Whether a log tells that Julia did not start because none of an image's targets fits the CPUs it was to run on, or to generate
-/// code for (`jl_init_processor_sysimg`, src/processor.cpp: "… in system image" on 1.5, "… in cached
-/// code image" on 1.10).
-pub(super) fn says_no_target_fits(log: &Path) -> bool {
-    process::says(log, &["Unable to find compatible target in"])
 }
 
 /// Docker and Podman leave these files, Kubernetes sets the variable.
