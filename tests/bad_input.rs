@@ -94,7 +94,7 @@ fn the_settings_are_wrong() {
     let project = Project::new().stdlib("Mmap").write();
     project.jlsys(&["build", "--include", "Mmap"]).expect_refusal(&["include", "Mmap", "Pkg.develop"]);
     for (settings, words) in [
-        ("[cache]\nmax-size = \"20\"", ["cache.max-size", "`20G`"]),
+        ("[cache]\nmax-size = \"20\"", ["jlsys.toml:2:12", "20G"]),
         ("julia-args = [\"-O9\"]", ["-O9", "0, 1, 2, 3"]),
         ("time-budget = \"20\"", ["jlsys.toml:1:15", "unit"]),
     ] {
