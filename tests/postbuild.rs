@@ -34,7 +34,7 @@ fn repository_with_own_package() -> Project {
 
 /// What `jlsys status --explain` says goes into the image, or not.
 fn explained(binder: &Binder) -> String {
-    binder.jlsys(&["status", "--explain"]).stdout()
+    binder.jlsys(&["status", "--explain", "--packages"]).stdout()
 }
 
 fn hello(ran: Ran) -> Ran {
