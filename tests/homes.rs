@@ -122,8 +122,8 @@ fn an_image_whose_packages_keep_their_place_is_never_used_in_another_home() {
     // The other's own data, while the builder's is still there to be read in its place.
     let other = User::new(&project);
     std::fs::write(other.path("course/Course/data/table.txt"), "the other's").unwrap();
-    let with_plain = |command: &mut Command| Ran(command.env("JLSYS_DISABLE", "1").output().unwrap());
-    let plain = with_plain(&mut other.command(&["run", "--", "-e", code])).expect_status(0).stdout();
+    // No image is there yet.
+    let plain = other.jlsys(&["run", "-q", "--", "-e", code]).expect_status(0).stdout();
     assert!(plain.contains("the other's") && !plain.contains(project.depot().to_str().unwrap()), "{plain}");
     let expect_right = |variables: &[(&str, &str)], words: &str| {
         let mut command = other.command(&["run", "--", "-e", code]);
