@@ -36,7 +36,7 @@ pub enum ProcessError {
 
 /// Runs `command` to its end, or for at most `time_limit`, with nothing on its standard input.
 ///
-/// Standard output and error go to the file `log` (at most [`LOG_LIMIT`] bytes of them). When the future
+/// Standard output and error go to the file `log` (at most `LOG_LIMIT` bytes of them). When the future
 /// is dropped before it is ready, the command and everything that it started are ended first.
 pub async fn run(
     command: &Command,

@@ -1,7 +1,7 @@
 //! The process between jlsys and a command: it outlives both for as long as it takes to leave nothing behind.
 //!
-//! It is `jlsys` itself under a hidden command. It reads a [`Request`] from standard input, runs it, and writes
-//! [`Answer`]s to standard output, one a line; the last tells how it went. On Linux it is a *child subreaper* (prctl(2)): whatever the command starts and
+//! It is `jlsys` itself under a hidden command. It reads a `Request` from standard input, runs it, and writes
+//! `Answer`s to standard output, one a line; the last tells how it went. On Linux it is a *child subreaper* (prctl(2)): whatever the command starts and
 //! abandons becomes the supervisor's child, even when it left the process group, so all of it can be found and
 //! ended. When jlsys dies, by whatever means, the kernel sends the supervisor a SIGTERM (its parent-death
 //! signal), and when the supervisor dies, the command gets a SIGKILL.
