@@ -94,8 +94,7 @@ fn supervise(request: &Request) -> io::Result<Answer> {
         let next_look = watching.next_look();
         let deadline = time_up.map_or(next_look, |time_up| time_up.min(next_look));
         if let Some(output) = handle.wait_deadline(deadline)? {
-            let is_interrupted = is_interrupted.load(Ordering::SeqCst);
-            break if is_interrupted { Ending::Interrupted } else { output.status.into() };
+            break output.status.into();
         }
         if time_up.is_some_and(|time_up| time_up <= Instant::now()) {
             break Ending::TimedOut;
@@ -106,12 +105,13 @@ fn supervise(request: &Request) -> io::Result<Answer> {
             break ending;
         }
     };
+    let ending = if is_interrupted.load(Ordering::SeqCst) { Ending::Interrupted } else { ending };
     let seconds = started.elapsed().as_secs_f64();
     match ending {
         // Those that can say what they are doing exit with it.
         Ending::Stuck { .. } => drop(handle.wait_timeout(GRACE_PERIOD)),
-        Ending::TimedOut => end_gently(&handle, group),
-        Ending::Exited(_) | Ending::Killed(_) | Ending::Interrupted => {}
+        Ending::TimedOut | Ending::Interrupted => end_gently(&handle, group),
+        Ending::Exited(_) | Ending::Killed(_) => {}
     }
     if let Some(group) = group {
         end_family(group);
@@ -159,16 +159,25 @@ fn end_family(group: Pid) {
     // round ends whole generations, so a few suffice for all but a process the kernel cannot end.
     for _ in 0..200 {
         let _ = killpg(group, Signal::SIGKILL);
+        // Whoever lost its parent is a child of this process. Mostly there is none, and nobody to be looked for in `/proc`: the kernel
+        // takes milliseconds to forget a process that was seen there with several threads.
+        if !has_children() {
+            return;
+        }
         for pid in descendants(Pid::this()) {
             let _ = kill(pid, Signal::SIGKILL);
         }
-        loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => break,
-                Ok(_) => {}
-                Err(_) => return, // No children are left.
-            }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether this process has children, other than those that have ended, which it waits for.
+fn has_children() -> bool {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
         }
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
