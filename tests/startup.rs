@@ -117,6 +117,33 @@ fn what_only_a_test_suite_compiles_is_left_to_the_image_when_there_is_a_script()
 }
 
 #[test]
+fn a_quick_build_says_what_it_is_for_and_how_to_go_on() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().file("precompile.jl", "using Counts; Counts.count_words(\"a b a\")").write();
+    let build = ["build", "--cpu-target", "native", "--quick"];
+    let dry = project.jlsys(&[&build[..], &["--dry-run"]].concat()).expect_status(0).stdout();
+    assert!(dry.starts_with("would build a startup package for "), "{dry}");
+    assert!(dry.contains("tests of Counts: only if scripts and notebooks compile nothing"), "{dry}");
+    let said = project.jlsys(&build).expect_status(0).stderr();
+    for words in [
+        "1 workload to run, 1 at once, each for 10 min at most, then the startup package",
+        " that scripts and notebooks compile into a startup package",
+        "next: `jlsys run script.jl`",
+        "; `jlsys build` goes on to the image",
+    ] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+    let shown = project.jlsys(&["cache", "show"]).expect_status(0).stdout();
+    assert!(shown.starts_with("startup package of "), "{shown}");
+    // What it took is known from then on.
+    let dry = project.jlsys(&[&build[..], &["--dry-run", "--force"]].concat()).expect_status(0).stdout();
+    assert!(dry.contains("startup      a startup package alone, about "), "{dry}");
+    assert!(dry.contains(" in all, as the last build of this project"), "{dry}");
+}
+
+#[test]
 fn it_is_built_in_seconds_and_the_session_does_not_notice() {
     if !is_possible() {
         return;

@@ -37,7 +37,7 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     }
     let report = super::build_for_sessions(&prepared, options, &progress)?;
     if args.work.verbosity() > Verbosity::Quiet {
-        summarise(&report, &prepared, &progress);
+        summarise(&report, &prepared, args.quick, &progress);
         if report.tier != Tier::Stock {
             progress.say(&next(&report, &request));
         }
@@ -136,7 +136,7 @@ fn shell_word(word: &str) -> String {
 }
 
 /// Says in a few lines what there is now.
-fn summarise(report: &Report, prepared: &Prepared, progress: &Progress) {
+fn summarise(report: &Report, prepared: &Prepared, quick: bool, progress: &Progress) {
     for package in &report.packages.dropped {
         if package.chosen {
             progress.detail(&format!("{} is left out: {}", package.name, package.reason));
@@ -145,6 +145,9 @@ fn summarise(report: &Report, prepared: &Prepared, progress: &Progress) {
     say_what_to_know(report, prepared, progress);
     let Some(path) = report.image.as_ref().or(report.startup.as_ref()) else {
         progress.say(&nothing_new(prepared));
+        if quick {
+            progress.say("this is about the startup package; `jlsys build` tries to build an image");
+        }
         return;
     };
     let verb = match report.outcome {

@@ -109,7 +109,7 @@ impl Outlook {
             time_limit: prepared.settings.workloads.time_limit.as_secs_f64(),
             startup,
             image,
-            earlier: Earlier::find(prepared),
+            earlier: Earlier::find(prepared, image),
         }
     }
 
@@ -169,7 +169,7 @@ impl Outlook {
     /// What a build is about to do, in one line.
     pub(super) fn sentence(&self, budget: Option<Duration>) -> String {
         let run = self.to_run().count();
-        let kept = self.workloads.len() - run;
+        let kept = self.workloads.iter().filter(|workload| workload.kept).count();
         let mut parts = vec![match (run, kept) {
             (0, 0) => "no workload to run".to_owned(),
             (0, _) => format!("no workload to run ({kept} kept from earlier runs)"),
@@ -209,29 +209,32 @@ impl Outlook {
 }
 
 impl Earlier {
-    /// Looks for a build with this Julia in the user's own cache: of this project, or else of another.
-    fn find(prepared: &Prepared) -> Option<Self> {
+    /// Looks for a build with this Julia in the user's own cache, of an image or of a startup package alone: of this project, or else of another.
+    fn find(prepared: &Prepared, with_image: bool) -> Option<Self> {
         let version = prepared.julia.facts.version.to_string();
         let project = &prepared.environment.project_file;
         let entries = prepared.cache.list().entries.into_iter().map(|listed| listed.entry);
         let (own, others): (Vec<_>, Vec<_>) = entries
-            .filter(|entry| entry.is_own() && entry.header.julia == version && entry.header.image.is_some())
+            .filter(|entry| entry.is_own() && entry.header.julia == version)
             .partition(|entry| entry.header.project == *project);
         let reports = own.into_iter().chain(others).filter_map(|entry| entry.report().ok());
         // What was pulled another machine built.
-        reports.filter(|report| report.pulled.is_none()).find_map(|report| Self::of(&report, project))
+        reports
+            .filter(|report| report.pulled.is_none())
+            .find_map(|report| Self::of(&report, project, with_image))
     }
 
-    fn of(report: &Report, project: &Path) -> Option<Self> {
+    fn of(report: &Report, project: &Path, with_image: bool) -> Option<Self> {
         let took = |names: &[&str]| -> f64 {
             let phases = report.phases.iter().filter(|phase| names.contains(&phase.name.as_str()));
             phases.map(|phase| phase.seconds).sum()
         };
-        let image = took(&["compile", "link", "verify"]);
-        (image > 0.0).then(|| Self {
+        let (image, startup) = (took(&["compile", "link", "verify"]), took(&["startup"]));
+        let is_like_it = if with_image { image > 0.0 } else { startup > 0.0 };
+        is_like_it.then(|| Self {
             of_this_project: report.project == *project,
             loading: took(&["precompile", "load"]),
-            startup: took(&["startup"]),
+            startup,
             image,
         })
     }

@@ -166,7 +166,7 @@ impl<'a> Build<'a> {
         let counts = &cleaned.totals.counts;
         let variants = match counts.for_other_streams {
             0 => String::new(),
-            number => format!(", {number} of them like others and for other output streams"),
+            number => format!(", {number} of them added for other output streams"),
         };
         let result = format!(
             "{} to compile{variants} ({} traced)",
