@@ -20,7 +20,9 @@ function load_first()
     return loaded
 end
 
-let problem = "", first = nothing
+does_not_load(error) = string("the startup package does not load: ", first(split(sprint(showerror, error), '\n')))
+
+let problem = "", startup = nothing
     lock(Base.require_lock)
     # Another task may have been sooner.
     if HAS_BEGUN
@@ -28,14 +30,18 @@ let problem = "", first = nothing
     else
         global HAS_BEGUN = true
         try
-            first = load_first()
-            first isa Module || (problem = Base.include(Module(), string(FOLDER, "why.jl")))
+            startup = load_first()
+            startup isa Module || (problem = Base.include(Module(), string(FOLDER, "why.jl")))
         catch error
-            problem = string("the startup package does not load: ", Base.first(split(sprint(showerror, error), '\n')))
+            problem = does_not_load(error)
         end
-        if first isa Module
-            # It gives the lock back: there that is compiled.
-            Base.invokelatest(getproperty(first, :start), FOLDER[1:end-1], SAYS, arrived)
+        if startup isa Module
+            try
+                # It gives the lock back: there that is compiled.
+                Base.invokelatest(getproperty(startup, :start), FOLDER[1:end-1], SAYS, arrived)
+            catch error
+                problem = does_not_load(error)
+            end
         else
             unlock(Base.require_lock)
         end

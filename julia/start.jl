@@ -17,7 +17,8 @@ let file = String((quote; x; end).args[1].file)
             waiting = Base.include(Base, string(file[1:end-(says ? 8 : 16)], "waiting.jl"))
             says || Core.eval(waiting, :(SAYS = false))
         catch error
-            says && println(stderr, "jlsys: plain Julia: the startup package does not load: ", sprint(showerror, error))
+            text = sprint(showerror, error)
+            says && println(stderr, "jlsys: plain Julia: the startup package does not load: ", first(split(text, '\n')))
         end
     end
 end

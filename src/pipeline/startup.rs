@@ -1,6 +1,6 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -174,17 +174,13 @@ impl Build<'_> {
         let (first, built) = join(first, self.make_groups(&inputs, groups, 0, turns)).await;
         *peak_memory_bytes = first.map_err(|error| error.problem().to_string())?.peak_memory_bytes;
         let mut made = Groups::default();
-        made.add(built, peak_memory_bytes);
+        made.add(built, &folder, peak_memory_bytes);
         let mut rests_on = self.try_made(&inputs, &mut made, turns).await?;
 
         let together = self.left_together(&inputs, &selection.together, &made, &loading, turns).await;
         if !together.is_empty() {
-            let before = made.number();
-            for group in &together {
-                made.take_out(&group.packages, &folder);
-            }
-            let built = self.make_groups(&inputs, together, before, turns).await;
-            made.add(built, peak_memory_bytes);
+            let built = self.make_groups(&inputs, together, made.number(), turns).await;
+            made.add(built, &folder, peak_memory_bytes);
             rests_on = self.try_made(&inputs, &mut made, turns).await?;
         }
         keep_rests_on(&folder, &rests_on).map_err(|error| said(&error))?;
@@ -385,12 +381,19 @@ impl Build<'_> {
 }
 
 impl Groups {
-    /// Takes in what was built, and notes the peak memory of it.
-    fn add(&mut self, built: Vec<(Candidate, Result<u64, StartupError>)>, peak_memory_bytes: &mut u64) {
+    /// Takes in what was built, in the place of a group that waits for the same packages, and notes the peak memory of it.
+    fn add(
+        &mut self,
+        built: Vec<(Candidate, Result<u64, StartupError>)>,
+        folder: &Path,
+        peak_memory_bytes: &mut u64,
+    ) {
         for (candidate, outcome) in built {
             match outcome {
                 Ok(peak) => {
                     *peak_memory_bytes = peak.max(*peak_memory_bytes);
+                    let is_same = |kept: &mut Candidate| kept.group.packages == candidate.group.packages;
+                    self.kept.extract_if(.., is_same).for_each(|kept| remove_cache(folder, &kept.cache));
                     self.kept.push(candidate);
                 }
                 Err(error) => self
@@ -398,12 +401,6 @@ impl Groups {
                     .push(GroupReport { left_out: Some(error.problem().to_string()), ..candidate.report }),
             }
         }
-    }
-
-    /// Takes out the group that waits for just these packages.
-    fn take_out(&mut self, packages: &BTreeMap<Uuid, String>, folder: &Path) {
-        let taken = self.kept.extract_if(.., |candidate| candidate.group.packages == *packages);
-        taken.for_each(|candidate| remove_cache(folder, &candidate.cache));
     }
 
     fn number(&self) -> usize {
