@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{FILE_NAME, Settings};
 use crate::cpu::CpuTarget;
 use crate::environment::{COMPANIONS, Environment, LeftBehind, Package, Source};
-use crate::julia::{Differences, Identity};
+use crate::julia::{Differences, Identity, JuliaInstall};
 use crate::uuid::Uuid;
 use crate::workload::{self, Kind, Workload};
 
@@ -208,6 +208,11 @@ impl Plan {
             self.packages.iter().map(|package| (Identity::from(package.uuid), package.name.as_str()));
         packages
             .chain(self.extensions.iter().map(|extension| (extension.identity(), extension.name.as_str())))
+    }
+
+    /// The packages that sessions load from elsewhere than Julia's own image.
+    pub fn outside_of_base<'p>(&'p self, julia: &JuliaInstall) -> impl Iterator<Item = &'p PlannedPackage> {
+        self.packages.iter().filter(|package| !julia.has_base_module(package.uuid))
     }
 
     /// The workloads that a runner runs. Loading is none of them: it comes first, whether its statements are wanted or not.

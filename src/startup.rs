@@ -215,15 +215,6 @@ pub fn write_loaders(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-impl StartupInputs<'_> {
-    /// The packages of the plan that a session loads itself, since Julia's image does not have them.
-    pub fn packages(&self) -> impl Iterator<Item = (&str, Uuid)> {
-        let packages =
-            self.plan.packages.iter().filter(|package| !self.drivers.julia.has_base_module(package.uuid));
-        packages.map(|package| (package.name.as_str(), package.uuid))
-    }
-}
-
 /// Says which groups there are: the UUID, the cache within the folder, and the packages of each. One without packages comes with the first
 /// of the plan's; where there are none, when Julia starts.
 pub fn write_groups<'g>(
@@ -240,7 +231,8 @@ pub fn write_groups<'g>(
             awaited.insert(name.as_str(), *package);
         }
         if group.packages.is_empty() {
-            awaited.extend(inputs.packages());
+            let packages = inputs.plan.outside_of_base(inputs.drivers.julia);
+            awaited.extend(packages.map(|package| (package.name.as_str(), package.uuid)));
         }
         text.push('\n');
     }

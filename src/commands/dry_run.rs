@@ -154,7 +154,7 @@ fn describe(workload: &Expected, outlook: &Outlook) -> String {
     let time = workload.seconds.map(took);
     match (workload.kept, time) {
         (true, _) => format!("{what}: kept from an earlier run"),
-        (false, _) if workload.kind == Kind::Tests && !outlook.image && outlook.has_own() => {
+        (false, _) if workload.kind == Kind::Tests && outlook.suites_wait() => {
             format!("{what}: only if scripts and notebooks compile nothing")
         }
         (false, Some(time)) => format!("{what}: {time} when it last ran"),

@@ -151,8 +151,7 @@ impl Cleaning {
         // Of one that did not come to its end it is not known what it had loaded.
         let uses =
             |ran: &Ran| packages.is_empty() || ran.loaded.is_empty() || !ran.loaded.is_disjoint(packages);
-        let is_own = |ran: &Ran| matches!(ran.kind, Kind::Notebooks | Kind::Scripts);
-        if !self.through.iter().any(|(ran, counts)| is_own(ran) && counts.written() > 0 && uses(ran)) {
+        if !self.own().any(|(ran, counts)| counts.written() > 0 && uses(ran)) {
             return Ok(None);
         }
         // Suites come last in the file, whether they have ended or not.
@@ -168,9 +167,13 @@ impl Cleaning {
         }))
     }
 
+    /// The project's own scripts and notebooks that are through.
+    fn own(&self) -> impl Iterator<Item = &(Ran, TraceCounts)> {
+        self.through.iter().filter(|(ran, _)| matches!(ran.kind, Kind::Notebooks | Kind::Scripts))
+    }
+
     fn used_together(&self) -> BTreeSet<BTreeSet<Uuid>> {
-        let own = self.through.iter().filter(|(ran, _)| matches!(ran.kind, Kind::Notebooks | Kind::Scripts));
-        own.map(|(ran, _)| ran.loaded.clone()).collect()
+        self.own().map(|(ran, _)| ran.loaded.clone()).collect()
     }
 
     /// Which of the statements a startup package is to hold where nothing tells what sessions will do. It is all that test suites

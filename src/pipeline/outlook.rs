@@ -115,15 +115,15 @@ impl Outlook {
 
     /// Those that are to run, if nothing unusual happens.
     pub fn to_run(&self) -> impl Iterator<Item = &Expected> {
-        let suites_wait = self.startup && !self.image && self.has_own();
+        let suites_wait = self.suites_wait();
         self.workloads
             .iter()
             .filter(move |workload| !(workload.kept || suites_wait && workload.kind == Kind::Tests))
     }
 
-    /// Whether scripts or notebooks are among them: where only a startup package is built, test suites run if these compile nothing.
-    pub fn has_own(&self) -> bool {
-        self.workloads.iter().any(|workload| workload.kind != Kind::Tests)
+    /// Whether test suites run only if scripts and notebooks compile nothing: where a startup package alone is built, and there are some.
+    pub fn suites_wait(&self) -> bool {
+        self.startup && !self.image && self.workloads.iter().any(|workload| workload.kind != Kind::Tests)
     }
 
     /// How long a workload took when it ran last, in seconds.

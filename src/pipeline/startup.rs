@@ -226,9 +226,10 @@ impl Build<'_> {
             let _turn = turns.acquire().await;
             startup::try_groups(inputs).await.map_err(|error| error.problem().to_string())?
         };
+        let at_start = inputs.plan.outside_of_base(inputs.drivers.julia).next().is_none();
         let mut rests_on = Vec::new();
         for (mut candidate, tried) in std::mem::take(&mut made.kept).into_iter().zip(tried.groups) {
-            candidate.report.take_trial(&tried, inputs.packages().next().is_none());
+            candidate.report.take_trial(&tried, at_start);
             if candidate.report.left_out.is_some() {
                 remove_cache(inputs.folder, &candidate.cache);
                 made.left_out.push(candidate.report);

@@ -297,9 +297,8 @@ impl<'a> Build<'a> {
         let only_suites_left = cleaning.borrow().only_suites_left();
         only_suites_left.notified().await;
         let mut tried = None;
-        let julia = &self.prepared.julia;
-        let packages = loaded.plan.packages.iter().map(|package| package.uuid);
-        let packages = packages.filter(|uuid| !julia.has_base_module(*uuid)).collect();
+        let packages =
+            loaded.plan.outside_of_base(&self.prepared.julia).map(|package| package.uuid).collect();
         let selection = cleaning.borrow_mut().of_its_own(&self.staging.work(), &packages)?;
         if let Some(selection) = selection {
             // Suites hold fewer turns than there are.

@@ -100,6 +100,11 @@ impl Loading {
         self.with.get(&package).is_some_and(|with| with.contains(&other))
     }
 
+    fn named(&self, packages: BTreeSet<Uuid>) -> BTreeMap<Uuid, String> {
+        let name = |uuid| (uuid, self.names.get(&uuid).cloned().unwrap_or_default());
+        packages.into_iter().map(name).collect()
+    }
+
     /// All packages that are loaded when these are.
     fn loaded_with(&self, packages: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
         let with = packages.iter().flat_map(|package| self.with.get(package).into_iter().flatten());
@@ -133,10 +138,8 @@ pub fn together<'g>(
     };
     let statements: Vec<_> =
         groups.filter(waits_for_fewer).flat_map(|group| group.statements.iter().cloned()).collect();
-    let name = |uuid| (uuid, loading.names.get(&uuid).cloned().unwrap_or_default());
-    let packages = awaited.into_iter().map(name).collect();
     let again = statements.len();
-    (again > 0).then_some(Group { packages, statements, again })
+    (again > 0).then(|| Group { packages: loading.named(awaited), statements, again })
 }
 
 /// Divides statements into groups, those with fewer packages first.
@@ -154,9 +157,8 @@ pub fn divide(
     groups.sort_by_key(|(packages, _)| (loading.loaded_with(packages).len(), packages.clone()));
     let groups = groups.into_iter().map(|(packages, mut statements)| {
         statements.sort_by_key(|(place, _)| *place);
-        let name = |uuid| (uuid, loading.names.get(&uuid).cloned().unwrap_or_default());
         Group {
-            packages: packages.into_iter().map(name).collect(),
+            packages: loading.named(packages),
             statements: statements.into_iter().map(|(_, statement)| statement).collect(),
             again: 0,
         }
