@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::{CpuTarget, HostCpu};
-use crate::environment::{Environment, Source};
+use crate::environment::{Environment, Package, Source};
 use crate::file::Sha256Digest;
 use crate::julia::{Driver, JuliaInstall};
 use crate::plan::Plan;
@@ -128,7 +128,7 @@ pub struct KeyWorkload {
     pub kind: Kind,
     /// Its name.
     pub name: String,
-    /// What a script, or the code in a notebook, says.
+    /// What a script, or the code in a notebook, says; what IJulia a kernel is.
     pub content: Option<Sha256Digest>,
 }
 
@@ -207,6 +207,19 @@ fn preferences_of(
     Some(serde_json::to_value(table).unwrap_or_default())
 }
 
+impl KeyPackage {
+    /// A package that is loaded beside the image's; `None` when its files cannot be read.
+    pub fn beside(package: &Package) -> Option<Self> {
+        let code = match &package.source {
+            Source::Stdlib => KeyCode::Julia,
+            Source::Tree(tree) | Source::Repo { tree, .. } => KeyCode::Tree(tree.to_string()),
+            Source::Path(folder) => KeyCode::Files(sources::digest_of_outsider(folder)?),
+        };
+        let (name, version) = (package.name.clone(), package.version.clone());
+        Some(Self { name, version, code, needed: false })
+    }
+}
+
 impl From<&JuliaInstall> for KeyJulia {
     fn from(julia: &JuliaInstall) -> Self {
         let facts = &julia.facts;
@@ -224,6 +237,7 @@ impl From<&Workload> for KeyWorkload {
     fn from(workload: &Workload) -> Self {
         let content = match workload {
             Workload::Script(script) => Some(script.sha256),
+            Workload::Kernel(kernel) => Some(kernel.sha256),
             Workload::Notebook(notebook) => Some(notebook.sha256),
             Workload::Load | Workload::Tests(_) => None,
         };

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
 use crate::cache::{Entry, Limits, Staging, Unusable};
+use crate::environment::IJULIA;
 use crate::error::Error;
 use crate::julia::{Driver, Drivers};
 use crate::key::differences;
@@ -393,6 +394,15 @@ impl<'a> Build<'a> {
         let modules = Modules::new(packages, base);
         let names_test = self.prepared.environment.project.deps.contains_key("Test");
         if names_test { modules } else { modules.without_tests() }
+    }
+
+    /// Which modules the statements of a kernel may name where nothing else is loaded.
+    fn modules_of_kernel(&self) -> Modules {
+        let Prepared { environment, julia, .. } = self.prepared;
+        let packages = environment.loaded_in_session([IJULIA]).into_iter();
+        let packages =
+            packages.map(|package| LoadedModule { name: package.name.clone(), package: package.uuid });
+        Modules::new(packages, julia.facts.base_modules.iter().map(|module| module.name.clone()))
     }
 
     fn owner_name(&self, owner: &Owner) -> String {

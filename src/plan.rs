@@ -83,8 +83,9 @@ impl From<&LeftBehind> for LeftOut {
 }
 
 /// It is no fault, but what one expects to be fast will not be.
-fn about_left_behind(behind: &LeftOut) -> String {
-    format!("{} is not taken into the image: {}", behind.name, behind.reason)
+fn about_left_behind(behind: &LeftOut, in_startup: bool) -> String {
+    let even_so = if in_startup { "; a startup package has what it compiles all the same" } else { "" };
+    format!("{} is not taken into the image: {}{even_so}", behind.name, behind.reason)
 }
 
 /// Why a package does not go into the image.
@@ -189,13 +190,17 @@ impl Plan {
         let extensions =
             if differences.has_extensions() { extensions(environment, &packages) } else { Vec::new() };
         let behind: Vec<LeftOut> = environment.left_behind.iter().map(LeftOut::from).collect();
+        let in_startup = |package: &LeftOut| {
+            differences.has_startup_package() && environment.beside.contains_key(&package.uuid)
+        };
+        let notes = behind.iter().map(|package| about_left_behind(package, in_startup(package))).collect();
         let workloads = workload::select(environment, &settings.workloads, package_folder)?;
         Ok(Self {
             packages,
             extensions,
             workloads: workloads.workloads,
             warnings: workloads.warnings,
-            notes: behind.iter().map(about_left_behind).collect(),
+            notes,
             left_out: left_out.into_values().chain(behind).collect(),
             cpu_target: settings.cpu_target.clone().unwrap_or_else(CpuTarget::chosen_here),
             julia_args: settings.julia_args.clone(),

@@ -35,15 +35,17 @@ fn project() -> Project {
         grown(circle::Circle; by = 1) = Circle(circle.radius + by)
         Base.show(io::IO, ::MIME\"image/svg+xml\", circle::Circle) = print(io, \"<svg>\", circle.radius, \"</svg>\")",
     );
+    // The library itself, whose folder has what it needs besides. The kernelspec has these, too.
+    let libzmq = std::fs::read_link(jupyter().join("libzmq.so.5")).unwrap();
     let project = Project::new()
         .shared()
         .lasting_depot("jupyter-depot")
+        .env("IJULIA_LIBZMQ", &libzmq)
+        .env("LD_LIBRARY_PATH", libzmq.parent().unwrap())
         .package(shapes)
         .settings("[workloads]\nkinds = [\"load\", \"notebooks\"]\n")
         .write();
     let project = project.file("shapes.ipynb", &notebook());
-    // The library itself, whose folder has what it needs besides.
-    let libzmq = std::fs::read_link(jupyter().join("libzmq.so.5")).unwrap();
     let kernels = project.outside("home/.local/share/jupyter/kernels");
     let script = material("install.jl");
     let args =
@@ -114,6 +116,30 @@ fn a_notebook_gives_the_same_through_jlsys() {
     );
     assert_eq!(plain[3][0]["data"]["text/plain"], "10");
     assert_eq!(plain[4][0]["data"]["text/html"], "<b>ü</b>");
+}
+
+/// A trace, and what it says of the kernel.
+fn trace(project: &Project) -> (String, Value) {
+    let statements = project.outside("statements.jl");
+    let args = ["trace", "--json", "--output", statements.to_str().unwrap()];
+    let report = project.jlsys(&args).expect_status(0).json();
+    let kernel = report["workloads"].as_array().unwrap().iter().find(|ran| ran["name"] == "kernel");
+    (std::fs::read_to_string(statements).unwrap(), kernel.cloned().unwrap_or_default())
+}
+
+#[test]
+fn what_the_kernel_itself_compiles_is_seen() {
+    let project = project();
+    let (statements, kernel) = trace(&project);
+    assert_eq!((&kernel["kind"], &kernel["outcome"]), (&json!("notebooks"), &json!("ok")), "{kernel:#}");
+    // What answers a front end, which notebooks run without; and an interrupt was answered.
+    for words in ["IJulia.", "InterruptException"] {
+        assert!(statements.contains(words), "{words} is not in {statements}");
+    }
+    let (_, again) = trace(&project);
+    assert_eq!(again["reused"], true, "{again:#}");
+    project.edit("jlsys.toml", |_| "[workloads]\nkinds = [\"load\"]\n".to_owned());
+    assert_eq!(trace(&project).1, Value::Null);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-pub use companion::{COMPANIONS, Companion, LeftBehind};
+pub use companion::{COMPANIONS, Companion, IJULIA, LeftBehind};
 pub use depot::{DepotSettings, Depots, bundled, version_slug};
 pub use error::EnvironmentError;
 pub use find::ProjectFiles;
@@ -63,6 +63,8 @@ pub struct Environment {
     pub companions: Vec<Companion>,
     /// Packages of another environment that could not be taken along.
     pub left_behind: Vec<LeftBehind>,
+    /// What sessions load for these of the other environment, where all of it is there. What both have is the project's.
+    pub beside: BTreeMap<Uuid, Package>,
     project_package: Option<Package>,
 }
 
@@ -96,6 +98,7 @@ impl Environment {
             default_project: files.default_project.clone(),
             companions: Vec::new(),
             left_behind: Vec::new(),
+            beside: BTreeMap::new(),
             project_package,
         };
         environment.check_direct_dependencies()?;
@@ -143,6 +146,16 @@ impl Environment {
     /// what it depends on. What the environment does not have is passed over.
     pub fn closure_of(&self, roots: impl IntoIterator<Item = Uuid>) -> Vec<&Package> {
         graph::closure(|uuid| self.package(uuid), roots.into_iter())
+    }
+
+    /// The package that a session loads by this UUID: the project's, or one beside it.
+    pub fn package_in_session(&self, uuid: Uuid) -> Option<&Package> {
+        self.package(uuid).or_else(|| self.beside.get(&uuid))
+    }
+
+    /// The packages that a session loads with these, and they themselves; each after what it depends on.
+    pub fn loaded_in_session(&self, roots: impl IntoIterator<Item = Uuid>) -> Vec<&Package> {
+        graph::closure(|uuid| self.package_in_session(uuid), roots.into_iter())
     }
 
     /// The packages that cannot be loaded without this one, directly or through others, in the order of their UUIDs.

@@ -56,6 +56,8 @@ drivers! {
     COMPILING = "compiling.jl";
     /// Makes a session with an image load its packages when they are asked for; part of every image.
     GUARD = "guard.jl";
+    /// Starts the kernel that notebooks run in, and asks of it what a front end asks.
+    KERNEL = "kernel.jl";
     /// Says which statements a session with the startup package would still compile.
     LEFT = "left.jl";
     /// Loads packages one by one and says which load.

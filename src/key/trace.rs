@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyCode, KeyInputs, KeyJulia, KeyWorkload, preferences_of, sources};
 use crate::cpu::HostCpu;
-use crate::environment::{Depots, Environment, Package, Project, Source, project_in};
+use crate::environment::{Depots, Environment, IJULIA, Package, Project, Source, project_in};
 use crate::file::Sha256Digest;
 use crate::julia::{Driver, JuliaInstall};
 use crate::plan::Plan;
@@ -61,6 +61,7 @@ pub const TRACES_FORMAT: u32 = 2;
 /// The drivers that run workloads, and what they include.
 const DRIVERS: &[Driver] = &[
     Driver::COMPILING,
+    Driver::KERNEL,
     Driver::LOAD,
     Driver::NOTEBOOK,
     Driver::NOTES,
@@ -126,6 +127,7 @@ impl<'a> TraceKeys<'a> {
                 let planned = self.plan.packages.iter();
                 planned.filter_map(|package| self.environment.package(package.uuid)).collect()
             }
+            (Workload::Kernel(_), Scope::Project) => self.environment.loaded_in_session([IJULIA]),
             (_, Scope::Project) => {
                 self.environment.packages.values().chain(self.environment.project_package()).collect()
             }
@@ -153,7 +155,7 @@ impl<'a> TraceKeys<'a> {
             preferences,
             project_scripts: match workload {
                 Workload::Notebook(_) | Workload::Script(_) => Some(self.scripts()?),
-                Workload::Load | Workload::Tests(_) => None,
+                Workload::Load | Workload::Tests(_) | Workload::Kernel(_) => None,
             },
             default_environment: match default.and_then(Path::parent) {
                 Some(folder) => Some(sources::digest_of_environment(folder)?),

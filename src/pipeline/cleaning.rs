@@ -8,12 +8,13 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
+use crate::environment::IJULIA;
 use crate::error::Error;
 use crate::trace::{Collector, Modules, Totals, TraceCounts};
 use crate::uuid::Uuid;
-use crate::workload::{Kind, Ran, Workload};
+use crate::workload::{Kernel, Kind, Ran, Workload};
 
-/// Takes in traces as workloads end, and writes them to the statements file in a fixed order, test suites last: the same workloads
+/// Takes in traces as workloads end, and writes them to the statements file in a fixed order, the kernel and test suites last: the same workloads
 /// make the same file, however long each took. Whatever was taken in whose turn it was is in the file.
 pub(super) struct Cleaning {
     path: PathBuf,
@@ -25,6 +26,8 @@ pub(super) struct Cleaning {
     waiting: BTreeMap<(Kind, String), Ran>,
     /// Those that are through, with what became of their traces.
     through: Vec<(Ran, TraceCounts)>,
+    /// Which modules the kernel's statements may name in a startup package.
+    modules_of_kernel: Modules,
     /// Told when only test suites are left.
     only_suites_left: Rc<Notify>,
     problem: Option<Error>,
@@ -49,6 +52,15 @@ pub(super) struct Selection {
     pub together: BTreeSet<BTreeSet<Uuid>>,
     /// Which of all, as the end of a phrase; empty when it is all.
     pub of: &'static str,
+    /// What the kernel compiles, which is a group of its own. IJulia need not be among the plan's packages.
+    pub of_kernel: Vec<String>,
+}
+
+impl Selection {
+    /// How many they are with the kernel's.
+    pub(super) fn total(&self) -> u64 {
+        self.number + self.of_kernel.len() as u64
+    }
 }
 
 /// Which statements are worth what they cost whenever a session loads a startup package that holds them.
@@ -64,7 +76,8 @@ impl Cleaning {
     pub(super) fn new(workloads: &[Workload], path: &Path) -> Result<Self, Error> {
         let out = BufWriter::new(File::create(path).map_err(Error::file(path))?);
         let mut order: Vec<_> = workloads.iter().map(|workload| (workload.kind(), workload.name())).collect();
-        order.sort_by_key(|(kind, _)| *kind == Kind::Tests);
+        // What the kernel compiles, too, is to be found with what asks for it by itself.
+        order.sort_by_key(|(kind, name)| (*kind == Kind::Tests, *kind == Kind::Notebooks && name == Kernel::NAME));
         Ok(Self {
             path: path.to_owned(),
             out: Some(out),
@@ -72,6 +85,7 @@ impl Cleaning {
             order: order.into(),
             waiting: BTreeMap::new(),
             through: Vec::new(),
+            modules_of_kernel: Modules::default(),
             only_suites_left: Rc::default(),
             problem: None,
         })
@@ -82,8 +96,9 @@ impl Cleaning {
         Rc::clone(&self.only_suites_left)
     }
 
-    /// Tells which modules statements may name, which is known when the packages were loaded.
-    pub(super) fn begin(&mut self, modules: Modules) {
+    /// Tells which modules statements may name, which is known when the packages were loaded, and which those of the kernel may.
+    pub(super) fn begin(&mut self, modules: Modules, of_kernel: Modules) {
+        self.modules_of_kernel = of_kernel;
         if let Some(out) = self.out.take() {
             self.collector = Some(Collector::new(modules, out));
         }
@@ -154,8 +169,8 @@ impl Cleaning {
         if !self.own().any(|(ran, counts)| counts.written() > 0 && uses(ran)) {
             return Ok(None);
         }
-        // Suites come last in the file, whether they have ended or not.
-        let others = self.through.iter().filter(|(ran, _)| ran.kind != Kind::Tests);
+        // The kernel and suites come last in the file, whether they have ended or not.
+        let others = self.through.iter().filter(|(ran, _)| ran.kind != Kind::Tests && !ran.is_kernel());
         let number = others.map(|(_, counts)| counts.written()).sum();
         let path = work.join("statements-of-own.jl");
         let number = copy_lines(&self.path, &path, number, |_| true).map_err(Error::file(&path))?;
@@ -163,17 +178,36 @@ impl Cleaning {
             path,
             number,
             together: self.used_together(),
+            of_kernel: self.of_kernel()?,
             of: " that scripts and notebooks compile",
         }))
     }
 
     /// The project's own scripts and notebooks that are through.
     fn own(&self) -> impl Iterator<Item = &(Ran, TraceCounts)> {
-        self.through.iter().filter(|(ran, _)| matches!(ran.kind, Kind::Notebooks | Kind::Scripts))
+        self.through.iter().filter(|(ran, _)| ran.is_projects_own())
     }
 
+    /// The packages of each script and notebook. Those of a notebook are used in a kernel.
     fn used_together(&self) -> BTreeSet<BTreeSet<Uuid>> {
-        self.own().map(|(ran, _)| ran.loaded.clone()).collect()
+        let has_kernel = self.through.iter().any(|(ran, _)| ran.is_kernel());
+        let sets = self.own().map(|(ran, _)| {
+            let in_kernel = has_kernel && ran.kind == Kind::Notebooks && !ran.loaded.is_empty();
+            ran.loaded.iter().copied().chain(in_kernel.then_some(IJULIA)).collect()
+        });
+        sets.collect()
+    }
+
+    /// What the kernel compiles, if it ran.
+    fn of_kernel(&self) -> Result<Vec<String>, Error> {
+        let Some((kernel, _)) = self.through.iter().find(|(ran, _)| ran.is_kernel()) else {
+            return Ok(Vec::new());
+        };
+        let Ok(trace) = File::open(&kernel.trace) else { return Ok(Vec::new()) };
+        let mut statements = Vec::new();
+        let mut collector = Collector::new(self.modules_of_kernel.clone(), &mut statements);
+        collector.read(BufReader::new(trace)).map_err(Error::file(&kernel.trace))?;
+        Ok(String::from_utf8_lossy(&statements).lines().map(str::to_owned).collect())
     }
 
     /// Which of the statements a startup package is to hold where nothing tells what sessions will do. It is all that test suites
@@ -182,8 +216,14 @@ impl Cleaning {
     /// is to stay from the start (`lasts`), these make no difference.
     pub(super) fn for_startup(&self, work: &Path, lasts: bool) -> Result<ForStartup, Error> {
         let number = self.collector.as_ref().map_or(0, |collector| collector.totals().counts.written());
-        let together = self.used_together();
-        let lasting = Selection { path: self.path.clone(), number, together: together.clone(), of: "" };
+        let (together, of_kernel) = (self.used_together(), self.of_kernel()?);
+        let lasting = Selection {
+            path: self.path.clone(),
+            number,
+            together: together.clone(),
+            of: "",
+            of_kernel: of_kernel.clone(),
+        };
         let suites = self.through.iter().filter(|(ran, _)| ran.kind == Kind::Tests).count();
         let Some(collector) = self.collector.as_ref().filter(|_| suites > 1 && !lasts) else {
             return Ok(ForStartup { until_image: None, lasting });
@@ -192,7 +232,7 @@ impl Cleaning {
         let selected = copy_lines(&self.path, &path, u64::MAX, |line| collector.is_in_several(line));
         let number = selected.map_err(Error::file(&path))?;
         let of = " that several test suites compile";
-        let until_image = (number > 0).then_some(Selection { path, number, together, of });
+        let until_image = (number > 0).then_some(Selection { path, number, together, of, of_kernel });
         Ok(ForStartup { until_image, lasting })
     }
 }

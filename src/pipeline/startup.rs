@@ -71,7 +71,7 @@ impl Build<'_> {
         selection: &Selection,
         turns: &Semaphore,
     ) -> TriedStartup {
-        let number = selection.number;
+        let number = selection.total();
         let title =
             format!("compiling {}{} into a startup package", count(number, "statement"), selection.of);
         let phase = self.progress.phase(title);
@@ -148,8 +148,11 @@ impl Build<'_> {
         let Prepared { cache, environment, julia, settings, .. } = self.prepared;
         let file = File::open(&selection.path).map_err(|error| said(&error))?;
         let loading = Loading::of(plan, environment, julia);
-        let groups =
+        let mut groups =
             startup::groups::divide(BufReader::new(file).lines(), &loading).map_err(|error| said(&error))?;
+        if !selection.of_kernel.is_empty() {
+            startup::groups::add_kernel(&mut groups, selection.of_kernel.clone());
+        }
         if groups.is_empty() {
             return Err("there are no statements, so that a startup package would save nothing".to_owned());
         }
@@ -162,7 +165,7 @@ impl Build<'_> {
             folder: &folder,
             work: &work,
             logs: &logs,
-            number: selection.number,
+            number: selection.total(),
             time_limit: self.budget.left().map_or(PRECOMPILING_LIMIT, |left| left.min(PRECOMPILING_LIMIT)),
             statement_limit: settings.workloads.time_limit,
         };
@@ -486,8 +489,9 @@ impl MadeStartup {
         let used = || self.groups.iter().filter(|group| group.left_out.is_none());
         report.statements.compiled = used().map(GroupReport::compiled_first).sum();
         report.statements.rejected = used().map(|group| group.rejected).sum();
-        report.statements.left_out =
-            report.statements.kept.saturating_sub(report.statements.compiled + report.statements.rejected);
+        // A statement may be in several groups.
+        let tried = report.statements.compiled + report.statements.rejected;
+        report.statements.left_out = report.statements.kept.saturating_sub(tried);
         report.groups = self.groups.clone();
         report
     }

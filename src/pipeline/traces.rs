@@ -374,7 +374,7 @@ impl<'a> Build<'a> {
         warnings.extend(broken(&plan));
         plan.extensions.retain(|extension| !loaded.failed_extensions.contains_key(&extension.identity()));
         let mut cleaning = cleaning.borrow_mut();
-        cleaning.begin(self.modules(&plan));
+        cleaning.begin(self.modules(&plan), self.modules_of_kernel());
         cleaning.arrive(loaded.ran);
         Ok(PackagesLoaded { plan, warnings, phase })
     }

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, IJULIA};
 use crate::file::Sha256Digest;
 use crate::julia::JuliaInstall;
 use crate::plan::{Plan, PlannedExtension};
@@ -52,12 +52,16 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// What is known of the packages of `plan`.
+    /// What is known of the packages of `plan`, and of those that a kernel loads beside them.
     pub fn of(plan: &Plan, environment: &Environment, julia: &JuliaInstall) -> Self {
-        let with = plan.packages.iter().map(|package| {
-            let closure = environment.closure_of([package.uuid]);
-            let others = closure.into_iter().map(|other| other.uuid).filter(|uuid| *uuid != package.uuid);
-            (package.uuid, others.collect())
+        let planned = plan.packages.iter().map(|package| (package.uuid, package.name.clone()));
+        let of_kernel = environment.loaded_in_session([IJULIA]).into_iter();
+        let of_kernel = of_kernel.map(|package| (package.uuid, package.name.clone()));
+        let names: BTreeMap<Uuid, String> = planned.chain(of_kernel).collect();
+        let with = names.keys().map(|package| {
+            let loaded = environment.loaded_in_session([*package]);
+            let others = loaded.into_iter().map(|other| other.uuid).filter(|uuid| uuid != package);
+            (*package, others.collect())
         });
         let extensions = plan.extensions.iter().map(|extension| {
             let needs = std::iter::once(extension.package).chain(extension.triggers.iter().copied());
@@ -72,9 +76,9 @@ impl Loading {
         let base = julia.facts.base_modules.iter().map(|module| module.name.clone());
         Self {
             with: with.collect(),
+            names,
             extensions: extensions.collect(),
             always: julia.facts.base_modules.iter().map(|module| module.uuid).collect(),
-            names: plan.packages.iter().map(|package| (package.uuid, package.name.clone())).collect(),
             modules: Modules::new(modules, base),
         }
     }
@@ -140,6 +144,23 @@ pub fn together<'g>(
         groups.filter(waits_for_fewer).flat_map(|group| group.statements.iter().cloned()).collect();
     let again = statements.len();
     (again > 0).then(|| Group { packages: loading.named(awaited), statements, again })
+}
+
+/// Adds what a kernel compiles to a group that waits for IJulia. It is a group of its own, whatever of it is in others as well: a kernel needs
+/// it before it loads anything else, and what is no kernel needs the others.
+pub fn add_kernel(groups: &mut Vec<Group>, statements: Vec<String>) {
+    let packages = BTreeMap::from([(IJULIA, "IJulia".to_owned())]);
+    let mut group = match groups.iter().position(|group| group.packages == packages) {
+        Some(place) => groups.remove(place),
+        None => Group { packages, statements: Vec::new(), again: 0 },
+    };
+    let elsewhere: BTreeSet<&String> = groups.iter().flat_map(|group| &group.statements).collect();
+    let known: BTreeSet<String> = group.statements.iter().cloned().collect();
+    for statement in statements.into_iter().filter(|statement| !known.contains(statement)) {
+        group.again += usize::from(elsewhere.contains(&statement));
+        group.statements.push(statement);
+    }
+    groups.push(group);
 }
 
 /// Divides statements into groups, those with fewer packages first.
@@ -347,6 +368,19 @@ mod tests {
         assert_eq!(together(&[COLORS, PLOTS]), Some(("Plots".to_owned(), 2)));
         // They are built where nothing else is loaded.
         assert_eq!(together(&[COLORS]), None);
+    }
+
+    #[test]
+    fn a_kernel_has_a_group_of_its_own() {
+        let mut groups = divide(about("Colors.f", 2).into_iter().map(Ok), &loading()).unwrap();
+        let statement = |name: &str| format!("precompile(Tuple{{typeof({name})}})");
+        let common = groups[0].statements[0].clone();
+        add_kernel(&mut groups, vec![common.clone(), statement("IJulia.g")]);
+        add_kernel(&mut groups, vec![statement("IJulia.g"), statement("IJulia.h")]);
+        assert_eq!(groups.len(), 2);
+        assert_eq!(groups[1].packages.keys().collect::<Vec<_>>(), [&IJULIA]);
+        assert_eq!(groups[1].statements, [common, statement("IJulia.g"), statement("IJulia.h")]);
+        assert_eq!(groups[1].again, 1);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The hash that names a group of a startup package.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use toml::Table;
 
 use super::{Group, SOURCES};
 use crate::cpu::{CpuTarget, HostCpu};
-use crate::environment::Environment;
+use crate::environment::{Environment, Package};
 use crate::file::Sha256Digest;
 use crate::julia::Driver;
 use crate::key::{KeyInputs, KeyJulia, KeyPackage};
@@ -18,9 +20,9 @@ struct GroupInputs<'a> {
     /// The packages that it waits for.
     packages: &'a BTreeMap<Uuid, String>,
     /// What is loaded with them.
-    loaded: BTreeMap<Uuid, &'a KeyPackage>,
+    loaded: BTreeMap<Uuid, Cow<'a, KeyPackage>>,
     /// Preferences of those packages.
-    preferences: BTreeMap<Uuid, &'a serde_json::Value>,
+    preferences: BTreeMap<Uuid, &'a Table>,
     /// What it is built with.
     julia: &'a KeyJulia,
     cpu_target: &'a CpuTarget,
@@ -34,18 +36,17 @@ struct GroupInputs<'a> {
 impl KeyInputs {
     /// The identity of a group's package. Groups of the same one are the same.
     pub fn group_uuid(&self, group: &Group, environment: &Environment) -> Uuid {
-        let loaded: Vec<Uuid> = environment
-            .closure_of(group.packages.keys().copied())
-            .iter()
-            .map(|package| package.uuid)
-            .collect();
+        let loaded = environment.loaded_in_session(group.packages.keys().copied());
+        let preferences =
+            loaded.iter().filter_map(|it| Some((it.uuid, environment.preferences.get(&it.uuid)?))).collect();
+        let key_package = |package: &Package| match self.packages.get(&package.uuid) {
+            Some(known) => Some(Cow::Borrowed(known)),
+            None => KeyPackage::beside(package).map(Cow::Owned),
+        };
         let inputs = GroupInputs {
             packages: &group.packages,
-            loaded: loaded.iter().filter_map(|uuid| Some((*uuid, self.packages.get(uuid)?))).collect(),
-            preferences: loaded
-                .iter()
-                .filter_map(|uuid| Some((*uuid, self.preferences.get(uuid)?)))
-                .collect(),
+            loaded: loaded.iter().filter_map(|it| Some((it.uuid, key_package(it)?))).collect(),
+            preferences,
             julia: &self.julia,
             cpu_target: &self.cpu_target,
             host_cpu: &self.host_cpu,

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod compiling;
+mod kernel;
 mod load;
 mod notebook;
 mod notebook_files;
@@ -22,6 +23,7 @@ use crate::file::Sha256Digest;
 use crate::uuid::Uuid;
 
 pub use capacity::Capacity;
+pub use kernel::Kernel;
 pub use load::{LoadError, Loaded, load};
 pub use notebook::{Notebook, NotebookError};
 pub use precompile::{For, Precompiling, SessionStep, SessionSteps, StepOutcome, precompile};
@@ -38,7 +40,7 @@ pub enum Kind {
     Load,
     /// A package's own test suite.
     Tests,
-    /// The code cells of a notebook of the project.
+    /// The code cells of a notebook of the project, or the kernel that notebooks run in.
     Notebooks,
     /// A script of the project.
     Scripts,
@@ -75,6 +77,8 @@ pub enum Workload {
     Load,
     /// A package's own test suite.
     Tests(TestSuite),
+    /// The kernel that notebooks run in.
+    Kernel(Kernel),
     /// The code cells of a notebook of the project.
     Notebook(Notebook),
     /// A script of the project.
@@ -109,7 +113,7 @@ impl Workload {
         match self {
             Self::Load => Kind::Load,
             Self::Tests(_) => Kind::Tests,
-            Self::Notebook(_) => Kind::Notebooks,
+            Self::Kernel(_) | Self::Notebook(_) => Kind::Notebooks,
             Self::Script(_) => Kind::Scripts,
         }
     }
@@ -118,7 +122,7 @@ impl Workload {
     pub fn package(&self) -> Option<Uuid> {
         match self {
             Self::Tests(suite) => Some(suite.uuid),
-            Self::Load | Self::Notebook(_) | Self::Script(_) => None,
+            Self::Load | Self::Kernel(_) | Self::Notebook(_) | Self::Script(_) => None,
         }
     }
 
@@ -127,6 +131,7 @@ impl Workload {
         match self {
             Self::Load => "load".to_owned(),
             Self::Tests(suite) => suite.package.clone(),
+            Self::Kernel(_) => Kernel::NAME.to_owned(),
             Self::Notebook(notebook) => notebook.name.display().to_string(),
             Self::Script(script) => script.name.display().to_string(),
         }

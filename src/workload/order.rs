@@ -26,7 +26,7 @@ pub(super) fn chains(workloads: &[Workload]) -> Vec<Vec<&Workload>> {
 fn notebook_folder(workload: &Workload) -> Option<&Path> {
     match workload {
         Workload::Notebook(notebook) => notebook.name.parent(),
-        Workload::Load | Workload::Tests(_) | Workload::Script(_) => None,
+        Workload::Load | Workload::Tests(_) | Workload::Kernel(_) | Workload::Script(_) => None,
     }
 }
 

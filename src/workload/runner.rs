@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::notes::Notes;
-use super::{Kind, Notebook, Scope, Script, TestSuite, Workload};
+use super::{Kernel, Kind, Notebook, Scope, Script, TestSuite, Workload};
 use super::{compiling, order};
 use crate::julia::{Differences, Driver, Drivers};
 use crate::process::{self, Command, Ending, Finished, ProcessError, Standstill};
@@ -108,6 +108,18 @@ pub struct Ran {
     pub activated: Vec<PathBuf>,
     /// The packages that it had loaded when it ended; none where that is not known.
     pub loaded: BTreeSet<Uuid>,
+}
+
+impl Ran {
+    /// Whether it is the kernel.
+    pub fn is_kernel(&self) -> bool {
+        self.kind == Kind::Notebooks && self.name == Kernel::NAME
+    }
+
+    /// Whether it is a script or notebook of the project.
+    pub fn is_projects_own(&self) -> bool {
+        matches!(self.kind, Kind::Notebooks | Kind::Scripts) && !self.is_kernel()
+    }
 }
 
 /// Runs workloads.
@@ -240,6 +252,9 @@ impl Runner<'_> {
             Workload::Script(script) => {
                 process::run(&in_temporary(self.script_command(script, &trace)), Some(limit), &log).await?
             }
+            Workload::Kernel(_) => {
+                process::run(&in_temporary(self.kernel_command(&trace)), Some(limit), &log).await?
+            }
             Workload::Notebook(notebook) => {
                 let cells = trace.with_extension("cells");
                 // What the disk does not take is said when Julia does not find it.
@@ -275,7 +290,7 @@ impl Runner<'_> {
         let Finished { seconds, peak_memory_bytes, .. } = finished;
         sentences.extend(notes.sentences());
         let error = match workload {
-            Workload::Script(_) if outcome != Outcome::Ok => Some(process::julia_error(&log)),
+            Workload::Script(_) | Workload::Kernel(_) if outcome != Outcome::Ok => Some(process::julia_error(&log)),
             _ => notes.failed,
         };
         Ok(Ran {
@@ -346,6 +361,13 @@ impl Runner<'_> {
     fn script_command(&self, script: &Script, trace: &Path) -> Command {
         let folder = script.path.parent().unwrap_or(Path::new("/"));
         self.traced(trace).args(self.shadowing()).arg(IN_HASTE).arg(&script.path).directory(folder)
+    }
+
+    /// A client, which starts the kernel. Nothing of what it asks changes a project.
+    fn kernel_command(&self, trace: &Path) -> Command {
+        let kernel = self.traced(trace).arg(IN_HASTE);
+        let client = self.drivers.command().arg(self.drivers.path(Driver::KERNEL));
+        client.arg(kernel.program).args(kernel.args)
     }
 
     /// Interactive, as a kernel is, and in the notebook's folder.

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::select_error::SelectError;
-use super::{Kind, Notebook, Script, TestSuite, Workload, WorkloadSettings, notebook_files};
-use crate::environment::{Environment, Package};
+use super::{Kernel, Kind, Notebook, Script, TestSuite, Workload, WorkloadSettings, notebook_files};
+use crate::environment::{Environment, IJULIA, Package};
 use crate::file::Sha256Digest;
 
 /// The workloads of a project.
@@ -46,6 +46,11 @@ pub fn select(
                 Err(problem) if problem.is_other_language() && !file.named => {}
                 Err(problem) => warnings.push(format!("{} is not run: {problem}", file.name.display())),
             }
+        }
+        let has_notebooks = workloads.iter().any(|workload| matches!(workload, Workload::Notebook(_)));
+        let names_ijulia = environment.project.deps.values().any(|uuid| *uuid == IJULIA);
+        if has_notebooks || names_ijulia {
+            workloads.extend(Kernel::of(environment).map(Workload::Kernel));
         }
     }
     if settings.kinds.contains(&Kind::Scripts) {

@@ -80,8 +80,25 @@ fn another_version_of_anything_leaves_it_behind() {
 }
 
 #[test]
+fn what_is_left_behind_is_loaded_beside_the_project() {
+    let files = files("1.0.1", TREES[1]);
+    let project = taken(&files, |_| true);
+    // Julia looks into the project first.
+    let loaded: Vec<String> =
+        project.loaded_in_session([tool()]).into_iter().map(|package| package.to_string()).collect();
+    assert_eq!(loaded, ["A 1.0.0", "C 0.1.0", "S", "Tool 3.1.0"]);
+    let beside: Vec<&str> = project.beside.values().map(|package| package.name.as_str()).collect();
+    assert_eq!(beside, ["Tool", "C"]);
+    assert!(project.preferences[&tool()].contains_key("speed"));
+    // What is in the project's version of something counts, and what must be there.
+    assert!(taken(&files, |package| package.name != "A").beside.contains_key(&tool()));
+    assert!(taken(&files, |package| package.name != "C").beside.is_empty());
+}
+
+#[test]
 fn what_is_not_installed_leaves_it_behind() {
     let project = taken(&files("1.0.0", TREES[0]), |package| package.name != "C");
+    assert!(project.beside.is_empty());
     assert!(
         project.left_behind[0].reason.starts_with("C 0.1.0 is not installed"),
         "{:?}",

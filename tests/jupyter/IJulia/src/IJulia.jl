@@ -10,9 +10,11 @@ import InteractiveUtils
 import Random
 import REPL
 import SHA
+import ZMQ
+
+using ZMQ: bind_socket, close_zmq, open_zmq, receive, send
 
 include("json.jl")
-include("zmq.jl")
 include("messages.jl")
 include("display.jl")
 include("execute.jl")

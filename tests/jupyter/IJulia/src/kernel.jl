@@ -27,8 +27,8 @@ function run_kernel()
     open_zmq()
     socket(kind, name) = bind_socket(kind, string(connection["transport"], "://", connection["ip"], ':', connection[name]))
     kernel = Kernel(
-        socket(ZMQ_ROUTER, "shell_port"), socket(ZMQ_ROUTER, "control_port"), socket(ZMQ_ROUTER, "stdin_port"),
-        socket(ZMQ_PUB, "iopub_port"), socket(ZMQ_REP, "hb_port"), nothing, current_task(), false)
+        socket(ZMQ.ROUTER, "shell_port"), socket(ZMQ.ROUTER, "control_port"), socket(ZMQ.ROUTER, "stdin_port"),
+        socket(ZMQ.PUB, "iopub_port"), socket(ZMQ.REP, "hb_port"), nothing, current_task(), false)
     KERNEL[] = kernel
     get!(ENV, "LINES", "30")
     get!(ENV, "COLUMNS", "80")

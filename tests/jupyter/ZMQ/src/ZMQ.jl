@@ -1,10 +1,13 @@
-# The little of ZeroMQ that a kernel needs, from C. The library's path is known only when the kernel starts, so its functions
-# are looked up then.
+"""
+A stand-in for ZMQ.jl: the little of ZeroMQ that the stand-in for IJulia needs, from C, and what of ZMQ.jl's own interface a client needs. The
+library's path is known only when a process starts, so its functions are looked up then.
+"""
+module ZMQ
 
 import Libdl
 
-const ZMQ_PUB, ZMQ_REP, ZMQ_ROUTER = Cint(1), Cint(4), Cint(6)
-const ZMQ_LINGER, ZMQ_RCVMORE = Cint(17), Cint(13)
+const PUB, SUB, REP, DEALER, ROUTER = Cint(1), Cint(2), Cint(4), Cint(5), Cint(6)
+const ZMQ_SUBSCRIBE, ZMQ_RCVMORE, ZMQ_LINGER = Cint(6), Cint(13), Cint(17)
 const ZMQ_DONTWAIT, ZMQ_SNDMORE = Cint(1), Cint(2)
 
 const LIBRARY = Ref(C_NULL)
@@ -59,4 +62,60 @@ function send(socket::Ptr{Cvoid}, frames::Vector{Vector{UInt8}})
         flags = i == length(frames) ? Cint(0) : ZMQ_SNDMORE
         ccall(zmq(:zmq_send), Cint, (Ptr{Cvoid}, Ptr{UInt8}, Csize_t, Cint), socket, frame, length(frame), flags)
     end
+end
+
+
+# ZMQ.jl's interface, as far as julia/kernel.jl goes by it.
+
+struct Context
+    pointer::Ptr{Cvoid}
+end
+
+Context() = (open_zmq(); Context(CONTEXT[]))
+
+mutable struct Socket
+    pointer::Ptr{Cvoid}
+    "Of the message that is read, or written, the frames that are still to come, or to be sent."
+    coming::Vector{Vector{UInt8}}
+    leaving::Vector{Vector{UInt8}}
+end
+
+Socket(context::Context, kind::Integer) =
+    Socket(ccall(zmq(:zmq_socket), Ptr{Cvoid}, (Ptr{Cvoid}, Cint), context.pointer, kind), Vector{UInt8}[], Vector{UInt8}[])
+
+pointer_of(socket::Socket) = getfield(socket, :pointer)
+
+function Base.setproperty!(socket::Socket, name::Symbol, value)
+    name === :linger || error("this stand-in has no $name")
+    ccall(zmq(:zmq_setsockopt), Cint, (Ptr{Cvoid}, Cint, Ref{Cint}, Csize_t), pointer_of(socket), ZMQ_LINGER, Cint(value), sizeof(Cint))
+    return value
+end
+
+Base.getproperty(socket::Socket, name::Symbol) =
+    name === :rcvmore ? !isempty(getfield(socket, :coming)) : error("this stand-in has no $name")
+
+function connect(socket::Socket, address::String)
+    ccall(zmq(:zmq_connect), Cint, (Ptr{Cvoid}, Cstring), pointer_of(socket), address) == 0 || error("cannot connect to $address")
+end
+
+function subscribe(socket::Socket, topic::String)
+    ccall(zmq(:zmq_setsockopt), Cint, (Ptr{Cvoid}, Cint, Ptr{UInt8}, Csize_t), pointer_of(socket), ZMQ_SUBSCRIBE, topic, sizeof(topic))
+end
+
+function send(socket::Socket, text::String; more::Bool = false)
+    frames = getfield(socket, :leaving)
+    push!(frames, Vector{UInt8}(text))
+    more || (send(pointer_of(socket), frames); empty!(frames))
+    return
+end
+
+function recv(socket::Socket, ::Type{String})
+    frames = getfield(socket, :coming)
+    while isempty(frames)
+        message = receive(pointer_of(socket))
+        message === nothing ? sleep(0.005) : append!(frames, message)
+    end
+    return String(popfirst!(frames))
+end
+
 end
