@@ -86,6 +86,10 @@ function arrived(package::Base.PkgId)
     return nothing
 end
 
+# As first.jl has it.
+as_required(f, arguments...) =
+    isdefined(Base, :_require_world_age) ? Base.invoke_in_world(Base._require_world_age[], f, arguments...) : f(arguments...)
+
 # Since 1.13 a source is more than a path.
 specification(path) = isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(path, VERSION) : path
 
@@ -95,12 +99,12 @@ function load(group::Group)
     lock(Base.require_lock)
     try
         any_build = UInt128(0)
-        found = Base.stale_cachefile(group.package, any_build, specification(SOURCE), group.cache)
+        found = as_required(Base.stale_cachefile, group.package, any_build, specification(SOURCE), group.cache)
         if found isa Tuple
             dependencies, object = found[1]::Vector{Any}, found[2]
             # A dependency that the session has not loaded is not loaded for this.
             all(dependency -> dependency isa Module, dependencies) || return nothing
-            loaded = Base._include_from_serialized(group.package, group.cache, object, dependencies)
+            loaded = as_required(Base._include_from_serialized, group.package, group.cache, object, dependencies)
             loaded isa Module || throw(loaded)
             hide(group.package)
             push!(LOADED, (group.names, time_ns() - started, resident_memory() - memory))

@@ -3,8 +3,12 @@
 # The folder has `loader`, which says what JlsysStartup is, `("UUID", "source", "cache within the folder")`, and what JlsysStartup.jl says.
 #
 # This is interpreted, as what is in waiting.jl. What it calls is, as far as there is a choice, what Julia's own image has compiled for these types in 1.10 and
-# 1.12 (`--trace-compile=stderr` shows what is not): some 8 ms each. What looks for a cache in the depots is not called: packages make it invalid,
-# and to compile it anew takes 1.3 s (1.12.5, with JSON).
+# 1.12 (`--trace-compile=stderr` shows what is not): some 8 ms each.
+
+# As `require` does it, in the world in which Julia began: there what Julia's own image has compiled for loading is valid. Packages make it invalid, and
+# to compile it anew takes half a second and more (1.10.2 with IJulia, 1.12.5 with JSON).
+as_required(f, arguments...) =
+    isdefined(Base, :_require_world_age) ? Base.invoke_in_world(Base._require_world_age[], f, arguments...) : f(arguments...)
 
 # That package, loaded; `nothing` where Julia does not take it for this session. Nothing is ever precompiled.
 function load_first()
@@ -13,9 +17,9 @@ function load_first()
     # Since 1.13 a source is more than a path.
     specification = isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(source, VERSION) : source
     any_build = UInt128(0)
-    found = Base.stale_cachefile(package, any_build, specification, cache)
+    found = as_required(Base.stale_cachefile, package, any_build, specification, cache)
     found isa Tuple || return nothing
-    loaded = Base._include_from_serialized(package, cache, found[2], found[1])
+    loaded = as_required(Base._include_from_serialized, package, cache, found[2], found[1])
     loaded isa Module || throw(loaded)
     return loaded
 end
