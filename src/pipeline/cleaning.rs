@@ -54,6 +54,8 @@ pub(super) struct Selection {
     pub of: &'static str,
     /// What the kernel compiles, which is a group of its own. IJulia need not be among the plan's packages.
     pub of_kernel: Vec<String>,
+    /// How many of these are not in the statements file, since they are about what is no part of the plan.
+    pub beside: u64,
 }
 
 impl Selection {
@@ -174,11 +176,13 @@ impl Cleaning {
         let number = others.map(|(_, counts)| counts.written()).sum();
         let path = work.join("statements-of-own.jl");
         let number = copy_lines(&self.path, &path, number, |_| true).map_err(Error::file(&path))?;
+        let of_kernel = self.of_kernel()?;
         Ok(Some(Selection {
             path,
             number,
             together: self.used_together(),
-            of_kernel: self.of_kernel()?,
+            beside: self.beside(&of_kernel),
+            of_kernel,
             of: " that scripts and notebooks compile",
         }))
     }
@@ -196,6 +200,12 @@ impl Cleaning {
             ran.loaded.iter().copied().chain(in_kernel.then_some(IJULIA)).collect()
         });
         sets.collect()
+    }
+
+    /// How many of these are not in the statements file.
+    fn beside(&self, statements: &[String]) -> u64 {
+        let is_written = |text: &String| self.collector.as_ref().is_some_and(|collector| collector.has(text));
+        statements.iter().filter(|text| !is_written(text)).count() as u64
     }
 
     /// What the kernel compiles, if it ran.
@@ -223,6 +233,7 @@ impl Cleaning {
             together: together.clone(),
             of: "",
             of_kernel: of_kernel.clone(),
+            beside: self.beside(&of_kernel),
         };
         let suites = self.through.iter().filter(|(ran, _)| ran.kind == Kind::Tests).count();
         let Some(collector) = self.collector.as_ref().filter(|_| suites > 1 && !lasts) else {
@@ -231,8 +242,8 @@ impl Cleaning {
         let path = work.join("statements-of-several.jl");
         let selected = copy_lines(&self.path, &path, u64::MAX, |line| collector.is_in_several(line));
         let number = selected.map_err(Error::file(&path))?;
-        let of = " that several test suites compile";
-        let until_image = (number > 0).then_some(Selection { path, number, together, of, of_kernel });
+        let (of, beside) = (" that several test suites compile", lasting.beside);
+        let until_image = (number > 0).then_some(Selection { path, number, together, of, of_kernel, beside });
         Ok(ForStartup { until_image, lasting })
     }
 }

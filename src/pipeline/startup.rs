@@ -34,6 +34,8 @@ const LARGEST_AT_START: u64 = 2 << 20;
 pub(super) struct MadeStartup {
     plan: Plan,
     groups: Vec<GroupReport>,
+    /// How many statements the startup package alone is about.
+    beside: u64,
     /// What it is to hold when no image follows.
     lasting: Option<Selection>,
 }
@@ -80,7 +82,7 @@ impl Build<'_> {
         let made = match self.try_startup(plan, selection, turns, &mut peak_memory_bytes).await {
             Ok(groups) => {
                 phase.done(&describe(&groups));
-                Ok(MadeStartup { plan: plan.clone(), groups, lasting: None })
+                Ok(MadeStartup { plan: plan.clone(), groups, beside: selection.beside, lasting: None })
             }
             Err(problem) => {
                 drop(phase);
@@ -486,6 +488,7 @@ impl MadeStartup {
     fn describe(&self, mut report: Report) -> Report {
         report.tier = Tier::Startup;
         report.set_plan(&self.plan);
+        report.statements.kept += self.beside;
         let used = || self.groups.iter().filter(|group| group.left_out.is_none());
         report.statements.compiled = used().map(GroupReport::compiled_first).sum();
         report.statements.rejected = used().map(|group| group.rejected).sum();

@@ -135,6 +135,11 @@ impl<W: Write> Collector<W> {
         }
     }
 
+    /// Whether a statement was written.
+    pub fn has(&self, statement: &str) -> bool {
+        self.seen.contains_key(&hash(statement))
+    }
+
     /// Whether more than one trace had a statement that was written.
     pub fn is_in_several(&self, statement: &str) -> bool {
         matches!(self.seen.get(&hash(statement)), Some(Seen::InSeveral))
@@ -219,6 +224,7 @@ mod tests {
         let cos = "precompile(Tuple{typeof(Base.cos), Int64})";
         collector.read(format!("{sin}\n{cos}\n{cos} # recompile\n{print}\n").as_bytes()).unwrap();
         assert!([sin, cos, print].iter().all(|statement| !collector.is_in_several(statement)));
+        assert!(collector.has(cos) && !collector.has("precompile(Tuple{typeof(Base.tan), Int64})"));
         collector.read(format!("{print}\n{sin}\n").as_bytes()).unwrap();
         collector.read(format!("{sin}\n").as_bytes()).unwrap();
         assert!([sin, print, print_in_terminal].iter().all(|statement| collector.is_in_several(statement)));

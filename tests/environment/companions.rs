@@ -86,7 +86,7 @@ fn what_is_left_behind_is_loaded_beside_the_project() {
     // Julia looks into the project first.
     let loaded: Vec<String> =
         project.loaded_in_session([tool()]).into_iter().map(|package| package.to_string()).collect();
-    assert_eq!(loaded, ["A 1.0.0", "C 0.1.0", "S", "Tool 3.1.0"]);
+    assert_eq!(loaded, ["A 1.0.0", "S", "C 0.1.0", "Tool 3.1.0"]);
     let beside: Vec<&str> = project.beside.values().map(|package| package.name.as_str()).collect();
     assert_eq!(beside, ["Tool", "C"]);
     assert!(project.preferences[&tool()].contains_key("speed"));
