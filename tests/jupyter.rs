@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use support::{Project, Ran, julia, package};
+use support::{Project, Ran, julia, julia_is_since, package};
 
 /// The folder with Jupyter's Python and a libzmq.
 fn jupyter() -> &'static Path {
@@ -140,6 +140,25 @@ fn what_the_kernel_itself_compiles_is_seen() {
     assert_eq!(again["reused"], true, "{again:#}");
     project.edit("jlsys.toml", |_| "[workloads]\nkinds = [\"load\"]\n".to_owned());
     assert_eq!(trace(&project).1, Value::Null);
+}
+
+#[test]
+fn what_the_kernel_compiles_comes_with_ijulia() {
+    if !julia_is_since(9) {
+        return println!("skipped: this Julia has no package images");
+    }
+    let project = project().own_cache();
+    let args = ["build", "--cpu-target", "native", "--quick", "--json"];
+    let report = project.jlsys(&args).expect_status(0).json();
+    let groups = report["groups"].as_array().unwrap();
+    let of_kernel = groups.iter().find(|group| group["packages"] == json!(["IJulia"]));
+    assert!(of_kernel.is_some_and(|group| group["compiled"].as_u64() > Some(20)), "{report:#}");
+    let after = |code: &str| {
+        let count = "print(count(mod -> nameof(mod) == :JlsysGroup, Base.loaded_modules_order))";
+        let code = format!("{code}; {count}");
+        project.jlsys(&["run", "--", "--startup-file=no", "-e", &code]).expect_status(0).stdout()
+    };
+    assert_eq!((after("0"), after("import IJulia")), ("0".to_owned(), "1".to_owned()));
 }
 
 #[test]

@@ -79,7 +79,9 @@ impl Cleaning {
         let out = BufWriter::new(File::create(path).map_err(Error::file(path))?);
         let mut order: Vec<_> = workloads.iter().map(|workload| (workload.kind(), workload.name())).collect();
         // What the kernel compiles, too, is to be found with what asks for it by itself.
-        order.sort_by_key(|(kind, name)| (*kind == Kind::Tests, *kind == Kind::Notebooks && name == Kernel::NAME));
+        order.sort_by_key(|(kind, name)| {
+            (*kind == Kind::Tests, *kind == Kind::Notebooks && name == Kernel::NAME)
+        });
         Ok(Self {
             path: path.to_owned(),
             out: Some(out),

@@ -290,7 +290,9 @@ impl Runner<'_> {
         let Finished { seconds, peak_memory_bytes, .. } = finished;
         sentences.extend(notes.sentences());
         let error = match workload {
-            Workload::Script(_) | Workload::Kernel(_) if outcome != Outcome::Ok => Some(process::julia_error(&log)),
+            Workload::Script(_) | Workload::Kernel(_) if outcome != Outcome::Ok => {
+                Some(process::julia_error(&log))
+            }
             _ => notes.failed,
         };
         Ok(Ran {
