@@ -14,8 +14,8 @@ use crate::trace::{Collector, Modules, Totals, TraceCounts};
 use crate::uuid::Uuid;
 use crate::workload::{Kernel, Kind, Ran, Workload};
 
-/// Takes in traces as workloads end, and writes them to the statements file in a fixed order, the kernel and test suites last: the same workloads
-/// make the same file, however long each took. Whatever was taken in whose turn it was is in the file.
+/// Takes in traces as workloads end, and writes them to the statements file in a fixed order, the kernel and test suites last: the
+/// same workloads make the same file, however long each took. Whatever was taken in whose turn it was is in the file.
 pub(super) struct Cleaning {
     path: PathBuf,
     out: Option<BufWriter<File>>,
@@ -52,16 +52,23 @@ pub(super) struct Selection {
     pub together: BTreeSet<BTreeSet<Uuid>>,
     /// Which of all, as the end of a phrase; empty when it is all.
     pub of: &'static str,
-    /// What the kernel compiles, which is a group of its own. IJulia need not be among the plan's packages.
-    pub of_kernel: Vec<String>,
-    /// How many of these are not in the statements file, since they are about what is no part of the plan.
+    /// What the kernel compiles besides.
+    pub kernel: KernelStatements,
+}
+
+/// What the kernel compiles. IJulia need not be among the plan's packages.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KernelStatements {
+    /// The statements.
+    pub statements: Vec<String>,
+    /// How many of them are not in the statements file, since they are about what is no part of the plan.
     pub beside: u64,
 }
 
 impl Selection {
     /// How many they are with the kernel's.
     pub(super) fn total(&self) -> u64 {
-        self.number + self.of_kernel.len() as u64
+        self.number + self.kernel.statements.len() as u64
     }
 }
 
@@ -178,14 +185,12 @@ impl Cleaning {
         let number = others.map(|(_, counts)| counts.written()).sum();
         let path = work.join("statements-of-own.jl");
         let number = copy_lines(&self.path, &path, number, |_| true).map_err(Error::file(&path))?;
-        let of_kernel = self.of_kernel()?;
         Ok(Some(Selection {
             path,
             number,
             together: self.used_together(),
-            beside: self.beside(&of_kernel),
-            of_kernel,
             of: " that scripts and notebooks compile",
+            kernel: self.of_kernel()?,
         }))
     }
 
@@ -204,22 +209,20 @@ impl Cleaning {
         sets.collect()
     }
 
-    /// How many of these are not in the statements file.
-    fn beside(&self, statements: &[String]) -> u64 {
-        let is_written = |text: &String| self.collector.as_ref().is_some_and(|collector| collector.has(text));
-        statements.iter().filter(|text| !is_written(text)).count() as u64
-    }
-
-    /// What the kernel compiles, if it ran.
-    fn of_kernel(&self) -> Result<Vec<String>, Error> {
-        let Some((kernel, _)) = self.through.iter().find(|(ran, _)| ran.is_kernel()) else {
-            return Ok(Vec::new());
+    fn of_kernel(&self) -> Result<KernelStatements, Error> {
+        let (Some(all), Some((kernel, _))) =
+            (&self.collector, self.through.iter().find(|(ran, _)| ran.is_kernel()))
+        else {
+            return Ok(KernelStatements::default());
         };
-        let Ok(trace) = File::open(&kernel.trace) else { return Ok(Vec::new()) };
+        let Ok(trace) = File::open(&kernel.trace) else { return Ok(KernelStatements::default()) };
         let mut statements = Vec::new();
         let mut collector = Collector::new(self.modules_of_kernel.clone(), &mut statements);
         collector.read(BufReader::new(trace)).map_err(Error::file(&kernel.trace))?;
-        Ok(String::from_utf8_lossy(&statements).lines().map(str::to_owned).collect())
+        let statements: Vec<String> =
+            String::from_utf8_lossy(&statements).lines().map(str::to_owned).collect();
+        let beside = statements.iter().filter(|statement| !all.has(statement)).count() as u64;
+        Ok(KernelStatements { statements, beside })
     }
 
     /// Which of the statements a startup package is to hold where nothing tells what sessions will do. It is all that test suites
@@ -228,14 +231,13 @@ impl Cleaning {
     /// is to stay from the start (`lasts`), these make no difference.
     pub(super) fn for_startup(&self, work: &Path, lasts: bool) -> Result<ForStartup, Error> {
         let number = self.collector.as_ref().map_or(0, |collector| collector.totals().counts.written());
-        let (together, of_kernel) = (self.used_together(), self.of_kernel()?);
+        let (together, kernel) = (self.used_together(), self.of_kernel()?);
         let lasting = Selection {
             path: self.path.clone(),
             number,
             together: together.clone(),
             of: "",
-            of_kernel: of_kernel.clone(),
-            beside: self.beside(&of_kernel),
+            kernel: kernel.clone(),
         };
         let suites = self.through.iter().filter(|(ran, _)| ran.kind == Kind::Tests).count();
         let Some(collector) = self.collector.as_ref().filter(|_| suites > 1 && !lasts) else {
@@ -244,8 +246,8 @@ impl Cleaning {
         let path = work.join("statements-of-several.jl");
         let selected = copy_lines(&self.path, &path, u64::MAX, |line| collector.is_in_several(line));
         let number = selected.map_err(Error::file(&path))?;
-        let (of, beside) = (" that several test suites compile", lasting.beside);
-        let until_image = (number > 0).then_some(Selection { path, number, together, of, of_kernel, beside });
+        let of = " that several test suites compile";
+        let until_image = (number > 0).then_some(Selection { path, number, together, of, kernel });
         Ok(ForStartup { until_image, lasting })
     }
 }

@@ -82,7 +82,7 @@ impl Build<'_> {
         let made = match self.try_startup(plan, selection, turns, &mut peak_memory_bytes).await {
             Ok(groups) => {
                 phase.done(&describe(&groups));
-                Ok(MadeStartup { plan: plan.clone(), groups, beside: selection.beside, lasting: None })
+                Ok(MadeStartup { plan: plan.clone(), groups, beside: selection.kernel.beside, lasting: None })
             }
             Err(problem) => {
                 drop(phase);
@@ -152,9 +152,7 @@ impl Build<'_> {
         let loading = Loading::of(plan, environment, julia);
         let mut groups =
             startup::groups::divide(BufReader::new(file).lines(), &loading).map_err(|error| said(&error))?;
-        if !selection.of_kernel.is_empty() {
-            startup::groups::add_kernel(&mut groups, selection.of_kernel.clone());
-        }
+        startup::groups::add_kernel(&mut groups, &selection.kernel.statements);
         if groups.is_empty() {
             return Err("there are no statements, so that a startup package would save nothing".to_owned());
         }

@@ -148,7 +148,10 @@ pub fn together<'g>(
 
 /// Adds what a kernel compiles to a group that waits for IJulia. It is a group of its own, whatever of it is in others as well: a kernel needs
 /// it before it loads anything else, and what is no kernel needs the others.
-pub fn add_kernel(groups: &mut Vec<Group>, statements: Vec<String>) {
+pub fn add_kernel(groups: &mut Vec<Group>, statements: &[String]) {
+    if statements.is_empty() {
+        return;
+    }
     let packages = BTreeMap::from([(IJULIA, "IJulia".to_owned())]);
     let mut group = match groups.iter().position(|group| group.packages == packages) {
         Some(place) => groups.remove(place),
@@ -156,9 +159,9 @@ pub fn add_kernel(groups: &mut Vec<Group>, statements: Vec<String>) {
     };
     let elsewhere: BTreeSet<&String> = groups.iter().flat_map(|group| &group.statements).collect();
     let known: BTreeSet<String> = group.statements.iter().cloned().collect();
-    for statement in statements.into_iter().filter(|statement| !known.contains(statement)) {
-        group.again += usize::from(elsewhere.contains(&statement));
-        group.statements.push(statement);
+    for statement in statements.iter().filter(|statement| !known.contains(*statement)) {
+        group.again += usize::from(elsewhere.contains(statement));
+        group.statements.push(statement.clone());
     }
     groups.push(group);
 }
@@ -375,8 +378,10 @@ mod tests {
         let mut groups = divide(about("Colors.f", 2).into_iter().map(Ok), &loading()).unwrap();
         let statement = |name: &str| format!("precompile(Tuple{{typeof({name})}})");
         let common = groups[0].statements[0].clone();
-        add_kernel(&mut groups, vec![common.clone(), statement("IJulia.g")]);
-        add_kernel(&mut groups, vec![statement("IJulia.g"), statement("IJulia.h")]);
+        add_kernel(&mut groups, &[]);
+        assert_eq!(groups.len(), 1);
+        add_kernel(&mut groups, &[common.clone(), statement("IJulia.g")]);
+        add_kernel(&mut groups, &[statement("IJulia.g"), statement("IJulia.h")]);
         assert_eq!(groups.len(), 2);
         assert_eq!(groups[1].packages.keys().collect::<Vec<_>>(), [&IJULIA]);
         assert_eq!(groups[1].statements, [common, statement("IJulia.g"), statement("IJulia.h")]);
