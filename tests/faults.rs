@@ -196,7 +196,8 @@ fn a_limit_on_memory_is_recognised_when_tracing_and_when_building() {
     let eats = "using Eats; Eats.value(1.5); x = Any[]; while true; push!(x, zeros(2^24)); end";
     let project = Project::new()
         .package(package("Eats", "value(x) = [x, x]").tests(eats))
-        .settings("julia-args = [\"-O0\"]\n")
+        // An allocation that fails in LLVM can leave Julia waiting for a lock that its own thread holds.
+        .settings("julia-args = [\"-O0\"]\nstall-limit = \"30s\"\n")
         .write();
     // Enough for Julia to start and to load; not enough for the tests, nor for an image.
     let limited = |args: &[&str], kilobytes: u64| {

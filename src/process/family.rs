@@ -95,7 +95,26 @@ impl Member {
             'Z' | 'X' => "has ended",
             _ => "idles",
         };
-        format!("process {} {state}{waits_in}: {command:.300}", self.pid)
+        let memory = if self.has_mapped_all_it_may() {
+            ", out of memory: it has mapped all that `ulimit -v` allows"
+        } else {
+            ""
+        };
+        format!("process {} {state}{waits_in}{memory}: {command:.300}", self.pid)
+    }
+
+    /// Whether its address space is limited and came within a twentieth of the limit. An allocation that fails in LLVM can leave
+    /// Julia waiting for a lock that its own thread holds, without a word.
+    fn has_mapped_all_it_may(&self) -> bool {
+        let read =
+            |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.pid)).unwrap_or_default();
+        let first_number = |text: &str, field: &str| {
+            let rest = text.lines().find_map(|line| line.strip_prefix(field))?;
+            rest.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        let limit = first_number(&read("limits"), "Max address space");
+        let peak = first_number(&read("status"), "VmPeak:").map(|kib| kib * 1024);
+        matches!((peak, limit), (Some(peak), Some(limit)) if peak >= limit - limit / 20)
     }
 }
 
@@ -175,5 +194,33 @@ mod tests {
         let seen = seen.expect("a child of this process");
         assert_eq!(seen.parent, Pid::this());
         assert!(!seen.answers_quit());
+    }
+
+    #[test]
+    fn one_that_mapped_all_it_may_is_told_from_one_with_room() {
+        if !Path::new("/proc/self/limits").exists() {
+            return;
+        }
+        let described = |limit: &str| {
+            let sleeps = format!("ulimit -v {limit}; exec sleep 60");
+            let mut child = std::process::Command::new("sh").args(["-c", &sleeps]).spawn().unwrap();
+            let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+            let sleeping = std::iter::repeat_with(|| Member::read(pid).unwrap()).find(|member| {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                member.state == 'S' && member.command().first().is_some_and(|program| program == "sleep")
+            });
+            let described = sleeping.unwrap().describe();
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+            (described, peak.split_whitespace().next().unwrap().parse::<u64>().unwrap())
+        };
+        let (unlimited, peak) = described("unlimited");
+        assert!(!unlimited.contains("out of memory"), "{unlimited}");
+        let (roomy, _) = described(&(peak * 2).to_string());
+        assert!(!roomy.contains("out of memory"), "{roomy}");
+        let (full, _) = described(&(peak + peak / 50).to_string());
+        assert!(full.contains("out of memory"), "{full}");
     }
 }

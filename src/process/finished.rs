@@ -35,10 +35,11 @@ impl Ending {
             // Nobody else sends a SIGKILL to a process of ours but the kernel, when memory is short (and an operator, who
             // also wants less).
             Self::Killed(signal) if signal == Signal::SIGKILL as i32 => true,
-            Self::Exited(0) | Self::TimedOut | Self::Stuck { .. } | Self::Interrupted => false,
+            Self::Exited(0) | Self::TimedOut | Self::Interrupted => false,
             // Where the address space is limited, an allocation that fails often ends Julia or LLVM without a word.
             Self::Killed(_) if address_space_is_limited() => true,
-            Self::Exited(_) | Self::Killed(_) => says_out_of_memory(log),
+            // Of one that was stuck the watchdog notes it, too.
+            Self::Exited(_) | Self::Killed(_) | Self::Stuck { .. } => says_out_of_memory(log),
         }
     }
 
