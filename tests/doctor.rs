@@ -5,6 +5,7 @@
 mod support;
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use support::shim::Shim;
@@ -53,6 +54,35 @@ fn a_sound_project_can_be_built() {
         text.contains("\nIs an image worth it here? Not known yet; `jlsys trace` measures it."),
         "{text}"
     );
+}
+
+#[test]
+fn a_standard_library_that_does_not_load_with_the_manifest_is_named() {
+    if !julia_is_since(10) {
+        println!("skipped: this Julia's image holds all of its standard library");
+        return;
+    }
+    let project = Project::new().stdlib("SparseArrays").write();
+    let library = |project: &Project| {
+        let found = project.jlsys(&["doctor", "--json", "--cpu-target", "native"]).expect_status(0).json();
+        let checks = found["checks"].as_array().unwrap().clone();
+        checks.into_iter().find(|check| check["name"] == "library")
+    };
+    assert_eq!(library(&project), None);
+    // As Julia 1.5 wrote it.
+    project.edit("Manifest.toml", |text| {
+        text.replace(", \"Serialization\"", "").replace("\"Serialization\", ", "")
+    });
+    let check = library(&project).unwrap();
+    assert_eq!(check["mark"], "warn");
+    assert!(check["finding"].as_str().unwrap().contains("SparseArrays needs Serialization"), "{check:#}");
+    let mut julia = Command::new(support::julia());
+    julia
+        .args(["--project", "-e", "using SparseArrays"])
+        .current_dir(project.path(""))
+        .env("JULIA_DEPOT_PATH", project.depot());
+    let said = String::from_utf8(julia.output().unwrap().stderr).unwrap();
+    assert!(said.contains("does not have Serialization in its dependencies"), "{said}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ Examples:
 pub(super) const TRACE: &str = "\
 Examples:
   jlsys trace                             what the workloads compile, and how long that takes
-  jlsys trace --output precompile_statements.jl
+  jlsys trace --output statements.jl       the statements, to read or for PackageCompiler
   jlsys trace --force --profile           run all of them again, and draw a timeline";
 
 pub(super) const DOCTOR: &str = "\

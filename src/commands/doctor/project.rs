@@ -3,12 +3,15 @@
 use super::check::Check;
 use super::compat;
 use crate::config::FILE_NAME;
+use crate::environment::{Project, Source, project_in};
 use crate::error::Error;
 use crate::prepare::{Prepared, Request};
+use crate::uuid::Uuid;
 use crate::words::count;
 
 pub(super) fn checks(prepared: &Prepared, request: &Request) -> Vec<Check> {
     let mut checks = vec![found(prepared, request), manifest(prepared)];
+    checks.extend(standard_library(prepared));
     checks.extend(compat::check(&prepared.environment, &prepared.julia.facts.version));
     checks.push(installed(prepared));
     checks.push(settings(prepared));
@@ -56,6 +59,31 @@ fn manifest(prepared: &Prepared) -> Check {
         Some(warning) => Check::warn("manifest", warning)
             .advise("in this Julia: `import Pkg; Pkg.resolve()`, or use the Julia that wrote it (--julia)"),
     }
+}
+
+/// Packages of the standard library that do not load, since a manifest that another Julia wrote lists other dependencies than theirs.
+fn standard_library(prepared: &Prepared) -> Option<Check> {
+    let Prepared { environment, julia, .. } = prepared;
+    // What is in Julia's own image is loaded already.
+    let loaded = |uuid: &Uuid| julia.has_base_module(*uuid);
+    let outside = environment.closure().into_iter().filter(|package| package.source == Source::Stdlib);
+    let misfits = outside.filter(|package| !loaded(&package.uuid)).filter_map(|package| {
+        let file = project_in(&julia.facts.stdlib.join(&package.name))?;
+        let own = Project::read(&file).ok()?;
+        let missing = own.deps.into_iter().filter(|(_, uuid)| !package.deps.contains(uuid));
+        let names: Vec<String> = missing.map(|(name, _)| name).collect();
+        (!names.is_empty()).then(|| format!("{} needs {}", package.name, names.join(", ")))
+    });
+    let misfits: Vec<String> = misfits.collect();
+    if misfits.is_empty() {
+        return None;
+    }
+    let finding = format!(
+        "the manifest was made for another Julia, and these do not load in {}: {}, which it does not list",
+        julia.facts.version,
+        misfits.join("; ")
+    );
+    Some(Check::warn("library", finding).advise("in this Julia: `import Pkg; Pkg.resolve()`"))
 }
 
 fn installed(prepared: &Prepared) -> Check {
