@@ -1,7 +1,8 @@
 # Prints what a program can observe of how Julia was started: one line for each thing. Run by scripts/differential, as a
 # script, by `-L`, from standard input and on workers.
 #
-# DIFFERENTIAL_PACKAGES has the packages to load, DIFFERENTIAL_NOTE a file that gets the image's path, which differs on purpose.
+# DIFFERENTIAL_PACKAGES has the packages to load, DIFFERENTIAL_NOTE a file that gets what differs on purpose: the image's path, and
+# whether there is a startup package.
 
 let options = Base.JLOptions(), out = IOBuffer()
     line(name, value) = println(out, name, " = ", value)
@@ -11,7 +12,8 @@ let options = Base.JLOptions(), out = IOBuffer()
         value = getfield(options, name)
         name in (:image_file, :image_file_specified) && continue
         if name in (:commands, :cmds)
-            value = Base.unsafe_load_commands(value)
+            # Pairs since 1.8, tuples before.
+            value = join((string(first(command), ' ', repr(last(command))) for command in Base.unsafe_load_commands(value)), ", ")
         elseif value isa Ptr && !(value isa Ptr{UInt8})
             value = value == C_NULL ? "NULL" : "set"
         end
@@ -42,8 +44,13 @@ let options = Base.JLOptions(), out = IOBuffer()
         end
         line("package $name", value)
     end
+    line("loaded", sort!([package.name for package in keys(Base.loaded_modules)]))
     if haskey(ENV, "DIFFERENTIAL_NOTE")
-        open(io -> println(io, unsafe_string(options.image_file)), ENV["DIFFERENTIAL_NOTE"], "a")
+        open(ENV["DIFFERENTIAL_NOTE"], "a") do io
+            println(io, unsafe_string(options.image_file))
+            # Where Julia keeps the order, it has startup packages.
+            isdefined(Base, :loaded_modules_order) && any(loaded -> nameof(loaded) === :JlsysStartup, Base.loaded_modules_order) && println(io, "startup package")
+        end
     end
     write(stdout, take!(out))
 end
