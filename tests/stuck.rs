@@ -374,3 +374,16 @@ fn waiting_for_another_julia_that_precompiles_is_said_and_not_ended() {
     assert!(report["stuck"].is_null(), "{report:#}");
     assert_eq!(workload(&report, "load")["outcome"], "ok", "{report:#}");
 }
+
+#[test]
+fn a_package_that_leaves_a_timer_behind_is_named() {
+    // From 1.10 on Julia waits for it at the end of precompiling, for ever, and says so every 15 s.
+    let project = Project::new()
+        .settings("stall-limit = \"20s\"\n[workloads]\ntime-limit = \"120s\"\nkinds = [\"load\"]\n")
+        .package(package("Ticks", "const TICK = Timer(_ -> nothing, 0.5; interval = 0.5)"))
+        .package(package("Fine", "value(x) = [x, x]"))
+        .write();
+    let report = project.jlsys(&["trace", "--json"]).expect_status(0).json();
+    let expected = if support::julia_is_since(10) { &["precompiling Ticks"; 2][..] } else { &[] };
+    assert_eq!(stuck(&report), expected, "{report:#}");
+}

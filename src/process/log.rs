@@ -1,10 +1,15 @@
 //! A command's output, kept within bounds.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use nix::unistd::Pid;
+
+use super::left_behind::{says_more, who_waits};
 
 /// How much of a command's output is kept, in bytes: enough for any honest test suite, while one that
 /// prints a gigabyte does not fill the disk.
@@ -66,17 +71,37 @@ pub(super) fn says_out_of_memory(log: &Path) -> bool {
 pub(super) struct Log {
     file: Mutex<Option<File>>,
     printed: AtomicU64,
+    waiting: Mutex<BTreeSet<Pid>>,
 }
 
 impl Log {
     /// A new file at `path`; where that cannot be made, nothing is kept.
     pub fn new(path: &Path) -> Self {
-        Self { file: Mutex::new(File::create(path).ok()), printed: AtomicU64::new(0) }
+        let file = Mutex::new(File::create(path).ok());
+        Self { file, printed: AtomicU64::default(), waiting: Mutex::default() }
     }
 
-    /// How much the command has printed, in bytes, also of what is not kept.
+    /// How much the command has printed, in bytes, also of what is not kept; but for Julia's words that it waits.
     pub fn printed(&self) -> u64 {
         self.printed.load(Ordering::Relaxed)
+    }
+
+    /// The processes that said that they wait for what a package left behind.
+    pub fn waiting(&self) -> BTreeSet<Pid> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn heard(&self, text: &[u8]) {
+        let is_news = |line| says_more(&String::from_utf8_lossy(line));
+        if text.split(|byte| *byte == b'\n').any(is_news) {
+            self.printed.fetch_add(text.len() as u64, Ordering::Relaxed);
+            return;
+        }
+        let text = String::from_utf8_lossy(text);
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(text.lines().filter_map(who_waits));
     }
 
     /// Adds a line of the supervisor's own.
@@ -96,7 +121,7 @@ impl Log {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            self.printed.fetch_add(count as u64, Ordering::Relaxed);
+            self.heard(&buffer[..count]);
             if kept < LOG_LIMIT && self.write(&buffer[..count]) {
                 kept += count as u64;
             } else {

@@ -10,6 +10,7 @@ mod command;
 mod exec;
 mod family;
 mod finished;
+mod left_behind;
 mod log;
 mod pidfile;
 mod request;

@@ -4,7 +4,7 @@
 //! command still does anything: uses the processor, reads or writes, gets pages back from swap, prints. Time counts while it could
 //! have, so neither while it is stopped nor while the one who looks was.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use nix::unistd::Pid;
@@ -18,6 +18,10 @@ const LEAST_OF_A_CORE: f64 = 0.01;
 /// How much it must read and write, in bytes a second, to count as working. One that waits, in Julia's event loop or for a timer,
 /// reads and writes nothing (1.5.3). What it prints counts from the first byte.
 const LEAST_TRANSFER: f64 = 128.0;
+
+/// How much of what a Julia uses counts as work that says itself that it waits: it collects garbage as often as it says so, which may be more
+/// than a hundredth of a core, and much less than what any work of a background task is.
+const SHARE_WHILE_WAITING: u64 = 10;
 
 /// How many pages a second must come from a disk.
 const LEAST_FAULTS: f64 = 0.1;
@@ -82,14 +86,21 @@ impl Watchdog {
         self.idle >= self.limit
     }
 
-    /// Takes note of what the family is seen to have done, and `printed` in all, `elapsed` after the last look.
-    pub fn look(&mut self, members: &[Member], printed: u64, elapsed: Duration) {
+    /// Takes note of what the family is seen to have done, and `printed` in all, `elapsed` after the last look. `waiting` say that they wait
+    /// for what a package left behind.
+    pub fn look(&mut self, members: &[Member], printed: u64, waiting: &BTreeSet<Pid>, elapsed: Duration) {
+        let waits = |member: &Member| waiting.contains(&member.pid);
+        let parents: BTreeSet<Pid> = members.iter().filter(|it| waits(it)).map(|it| it.parent).collect();
         for member in members {
             // What is new started in between. What a child had done counts once more when its parent has waited for it.
             let before = self.last.get(&member.pid).copied().unwrap_or_default();
-            self.since.ticks += member.done.ticks.saturating_sub(before.ticks);
+            let ticks = member.done.ticks.saturating_sub(before.ticks);
+            self.since.ticks += if waits(member) { ticks / SHARE_WHILE_WAITING } else { ticks };
             self.since.major_faults += member.done.major_faults.saturating_sub(before.major_faults);
-            self.since.bytes += member.done.bytes.saturating_sub(before.bytes);
+            // It says so, and its parent passes that on.
+            if !waits(member) && !parents.contains(&member.pid) {
+                self.since.bytes += member.done.bytes.saturating_sub(before.bytes);
+            }
         }
         self.last = members.iter().map(|member| (member.pid, member.done)).collect();
         self.busy_looks += u32::from(members.iter().any(|member| matches!(member.state, 'R' | 'D')));
@@ -134,19 +145,26 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(120);
+    const NOBODY: &BTreeSet<Pid> = &BTreeSet::new();
     const SECOND: u64 = 100;
 
     struct Watched {
         watchdog: Watchdog,
         member: Member,
         printed: u64,
+        waiting: BTreeSet<Pid>,
     }
 
     impl Watched {
         fn new() -> Self {
             let pid = Pid::from_raw(7);
             let member = Member { pid, parent: Pid::from_raw(1), state: 'S', done: Done::default() };
-            Self { watchdog: Watchdog::new(LIMIT, 100.0), member, printed: 0 }
+            Self { watchdog: Watchdog::new(LIMIT, 100.0), member, printed: 0, waiting: BTreeSet::new() }
+        }
+
+        /// One that says that it waits.
+        fn waiting() -> Self {
+            Self { waiting: BTreeSet::from([Pid::from_raw(7)]), ..Self::new() }
         }
 
         /// Whether it is found stuck within this many seconds, each of which is as `second` says.
@@ -158,7 +176,7 @@ mod tests {
             let period = self.watchdog.period();
             (0..seconds).step_by(usize::try_from(period.as_secs()).unwrap()).any(|now| {
                 (now..now + period.as_secs()).for_each(|s| second(s, &mut self.member, &mut self.printed));
-                self.watchdog.look(std::slice::from_ref(&self.member), self.printed, period);
+                self.watchdog.look(std::slice::from_ref(&self.member), self.printed, &self.waiting, period);
                 self.watchdog.says_stuck()
             })
         }
@@ -179,6 +197,20 @@ mod tests {
                 member.done.ticks += 1;
             }
         }));
+    }
+
+    #[test]
+    fn saying_that_one_waits_is_no_work_and_what_is_done_meanwhile_is() {
+        // Every 15 s half a kilobyte, and collecting the garbage of a large process.
+        let says_so = |now: u64, member: &mut Member, _: &mut u64| {
+            if now.is_multiple_of(15) {
+                member.done.ticks += SECOND / 2;
+                member.done.bytes += 8192;
+            }
+        };
+        assert!(Watched::waiting().is_stuck_within(150, says_so));
+        assert!(!Watched::new().is_stuck_within(3600, says_so));
+        assert!(!Watched::waiting().is_stuck_within(3600, |_, member, _| member.done.ticks += SECOND / 4));
     }
 
     #[test]
@@ -217,14 +249,14 @@ mod tests {
     #[test]
     fn nor_does_time_in_which_nobody_looked() {
         let mut watched = Watched::new();
-        watched.watchdog.look(std::slice::from_ref(&watched.member), 0, Duration::from_secs(3600));
+        watched.watchdog.look(std::slice::from_ref(&watched.member), 0, NOBODY, Duration::from_secs(3600));
         assert!(watched.watchdog.idle() <= 2 * watched.watchdog.period());
     }
 
     #[test]
     fn what_cannot_be_seen_is_not_stuck() {
         let mut watchdog = Watchdog::new(LIMIT, 100.0);
-        (0..100).for_each(|_| watchdog.look(&[], 0, Duration::from_secs(5)));
+        (0..100).for_each(|_| watchdog.look(&[], 0, NOBODY, Duration::from_secs(5)));
         assert!(!watchdog.says_stuck());
     }
 }

@@ -59,7 +59,7 @@ impl<'a> Watching<'a> {
     /// ended alone.
     pub fn look(&mut self) -> Option<Ending> {
         let members = family::members(Pid::this());
-        self.watchdog.look(&members, self.log.printed(), self.last.elapsed());
+        self.watchdog.look(&members, self.log.printed(), &self.log.waiting(), self.last.elapsed());
         self.last = Instant::now();
         if self.request.command.waits_for.as_ref().is_some_and(|file| !file.exists()) {
             self.watchdog.forgive();
