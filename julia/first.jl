@@ -6,9 +6,9 @@
 # 1.12 (`--trace-compile=stderr` shows what is not): some 8 ms each.
 
 # As `require` does it, in the world in which Julia began: there what Julia's own image has compiled for loading is valid. Packages make it invalid, and
-# to compile it anew takes half a second and more (1.10.2 with IJulia, 1.12.5 with JSON).
+# to compile it anew takes half a second and more (1.10.2 with IJulia, 1.12.5 with JSON). `getfield` needs no compiling, as `[]` would.
 as_required(f, arguments...) =
-    isdefined(Base, :_require_world_age) ? Base.invoke_in_world(Base._require_world_age[], f, arguments...) : f(arguments...)
+    isdefined(Base, :_require_world_age) ? Base.invoke_in_world(getfield(Base._require_world_age, :x), f, arguments...) : f(arguments...)
 
 # That package, loaded; `nothing` where Julia does not take it for this session. Nothing is ever precompiled.
 function load_first()
