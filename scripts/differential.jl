@@ -38,7 +38,9 @@ let options = Base.JLOptions(), out = IOBuffer()
         # What is loaded stays out of Main, as its names are listed.
         value = try
             package = Base.require(Main, Symbol(name))
-            (pathof(package), isdefined(package, :version) ? Base.invokelatest(package.version) : "")
+            # In the newest world, as the package may be newer than this one.
+            version() = isdefined(package, :version) ? getproperty(package, :version)() : ""
+            (pathof(package), Base.invokelatest(version))
         catch error
             first(split(sprint(showerror, error), '\n'))
         end
