@@ -1,6 +1,7 @@
 //! The hash that names a plan's image.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -145,11 +146,7 @@ impl KeyInputs {
         for planned in &plan.packages {
             let package = environment.packages.get(&planned.uuid).or(environment.project_package());
             let Some(package) = package else { continue };
-            let code = match &package.source {
-                Source::Stdlib => KeyCode::Julia,
-                Source::Tree(tree) | Source::Repo { tree, .. } => KeyCode::Tree(tree.to_string()),
-                Source::Path(folder) => KeyCode::Files(sources::digest(&package.name, folder)?),
-            };
+            let code = KeyCode::of(package, |folder| sources::digest(&package.name, folder))?;
             let (name, version) = (package.name.clone(), package.version.clone());
             packages.insert(planned.uuid, KeyPackage { name, version, code, needed: planned.needed });
             if let Some(value) = preferences_of(planned.uuid, environment, julia) {
@@ -207,14 +204,21 @@ fn preferences_of(
     Some(serde_json::to_value(table).unwrap_or_default())
 }
 
+impl KeyCode {
+    /// The code of a package; `digest` is asked for that of the files of one by path.
+    fn of<E>(package: &Package, digest: impl FnOnce(&Path) -> Result<Sha256Digest, E>) -> Result<Self, E> {
+        Ok(match &package.source {
+            Source::Stdlib => Self::Julia,
+            Source::Tree(tree) | Source::Repo { tree, .. } => Self::Tree(tree.to_string()),
+            Source::Path(folder) => Self::Files(digest(folder)?),
+        })
+    }
+}
+
 impl KeyPackage {
     /// A package that is loaded beside the image's; `None` when its files cannot be read.
     pub fn beside(package: &Package) -> Option<Self> {
-        let code = match &package.source {
-            Source::Stdlib => KeyCode::Julia,
-            Source::Tree(tree) | Source::Repo { tree, .. } => KeyCode::Tree(tree.to_string()),
-            Source::Path(folder) => KeyCode::Files(sources::digest_of_outsider(folder)?),
-        };
+        let code = KeyCode::of(package, |folder| sources::digest_of_outsider(folder).ok_or(())).ok()?;
         let (name, version) = (package.name.clone(), package.version.clone());
         Some(Self { name, version, code, needed: false })
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyCode, KeyInputs, KeyJulia, KeyWorkload, preferences_of, sources};
 use crate::cpu::HostCpu;
-use crate::environment::{Depots, Environment, IJULIA, Package, Project, Source, project_in};
+use crate::environment::{Depots, Environment, IJULIA, Package, Project, project_in};
 use crate::file::Sha256Digest;
 use crate::julia::{Driver, JuliaInstall};
 use crate::plan::Plan;
@@ -189,16 +189,12 @@ impl<'a> TraceKeys<'a> {
         if let Some(known) = self.image.packages.get(&package.uuid) {
             return Some(known.code.clone());
         }
-        Some(match &package.source {
-            Source::Stdlib => KeyCode::Julia,
-            Source::Tree(tree) | Source::Repo { tree, .. } => KeyCode::Tree(tree.to_string()),
-            Source::Path(folder) => {
-                let mut outsiders = self.outsiders.borrow_mut();
-                let digest =
-                    outsiders.entry(package.uuid).or_insert_with(|| sources::digest_of_outsider(folder));
-                KeyCode::Files((*digest)?)
-            }
-        })
+        let digest = |folder: &Path| {
+            let mut outsiders = self.outsiders.borrow_mut();
+            let known = outsiders.entry(package.uuid).or_insert_with(|| sources::digest_of_outsider(folder));
+            (*known).ok_or(())
+        };
+        KeyCode::of(package, digest).ok()
     }
 
     fn built(&self, package: &Package) -> Option<Sha256Digest> {

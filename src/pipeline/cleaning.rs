@@ -12,7 +12,7 @@ use crate::environment::IJULIA;
 use crate::error::Error;
 use crate::trace::{Collector, Modules, Totals, TraceCounts};
 use crate::uuid::Uuid;
-use crate::workload::{Kernel, Kind, Ran, Workload};
+use crate::workload::{Kind, Ran, Workload};
 
 /// Takes in traces as workloads end, and writes them to the statements file in a fixed order, the kernel and test suites last: the
 /// same workloads make the same file, however long each took. Whatever was taken in whose turn it was is in the file.
@@ -86,9 +86,7 @@ impl Cleaning {
         let out = BufWriter::new(File::create(path).map_err(Error::file(path))?);
         let mut order: Vec<_> = workloads.iter().map(|workload| (workload.kind(), workload.name())).collect();
         // What the kernel compiles, too, is to be found with what asks for it by itself.
-        order.sort_by_key(|(kind, name)| {
-            (*kind == Kind::Tests, *kind == Kind::Notebooks && name == Kernel::NAME)
-        });
+        order.sort_by_key(|(kind, name)| (*kind == Kind::Tests, kind.is_kernel(name)));
         Ok(Self {
             path: path.to_owned(),
             out: Some(out),

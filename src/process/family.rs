@@ -65,6 +65,18 @@ impl Member {
             .collect()
     }
 
+    /// One of its files below `/proc`; empty when that cannot be read.
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{name}", self.pid)).unwrap_or_default()
+    }
+
+    /// The first word behind a field's name in one of these files.
+    fn first_word_of(&self, name: &str, field: &str) -> Option<String> {
+        let text = self.file(name);
+        let rest = text.lines().find_map(|line| line.strip_prefix(field))?;
+        rest.split_whitespace().next().map(str::to_owned)
+    }
+
     /// The package that it precompiles, if it is a Julia that does.
     pub fn precompiles(&self) -> Option<String> {
         package_of_output(&self.command())
@@ -73,16 +85,15 @@ impl Member {
     /// Whether it waits for a SIGQUIT, as Julia does: then it prints what its threads (1.11 and later: its tasks) are doing, and
     /// exits (`signal_listener` in src/signals-unix.c, which takes the signal by `sigwait`).
     pub fn answers_quit(&self) -> bool {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
-        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
-        let blocked = blocked.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let blocked = self.first_word_of("status", "SigBlk:");
+        let blocked = blocked.and_then(|mask| u64::from_str_radix(&mask, 16).ok());
         blocked.is_some_and(|mask| mask & (1 << (Signal::SIGQUIT as i32 - 1)) != 0)
     }
 
     /// What can be seen of what it does, in one line.
     pub fn describe(&self) -> String {
         let command = self.command().join(" ").replace('\n', " ");
-        let waits_in = std::fs::read_to_string(format!("/proc/{}/wchan", self.pid)).unwrap_or_default();
+        let waits_in = self.file("wchan");
         let waits_in = match waits_in.trim() {
             "" | "0" => String::new(),
             function => format!(" in {function}"),
@@ -106,14 +117,9 @@ impl Member {
     /// Whether its address space is limited and came within a twentieth of the limit. An allocation that fails in LLVM can leave
     /// Julia waiting for a lock that its own thread holds, without a word.
     fn has_mapped_all_it_may(&self) -> bool {
-        let read =
-            |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.pid)).unwrap_or_default();
-        let first_number = |text: &str, field: &str| {
-            let rest = text.lines().find_map(|line| line.strip_prefix(field))?;
-            rest.split_whitespace().next()?.parse::<u64>().ok()
-        };
-        let limit = first_number(&read("limits"), "Max address space");
-        let peak = first_number(&read("status"), "VmPeak:").map(|kib| kib * 1024);
+        let number = |name, field| self.first_word_of(name, field)?.parse::<u64>().ok();
+        let limit = number("limits", "Max address space");
+        let peak = number("status", "VmPeak:").map(|kib| kib * 1024);
         matches!((peak, limit), (Some(peak), Some(limit)) if peak >= limit - limit / 20)
     }
 }

@@ -1,5 +1,6 @@
 //! The kernel that notebooks run in.
 
+use super::Kind;
 use crate::environment::{Environment, IJULIA};
 use crate::file::Sha256Digest;
 
@@ -23,5 +24,17 @@ impl Kernel {
             format!("{}\t{package}\t{tree}\n", package.uuid)
         });
         Some(Self { sha256: Sha256Digest::of(loaded.collect::<String>()) })
+    }
+}
+
+impl Kind {
+    /// Whether the workload of this kind and name is the kernel.
+    pub fn is_kernel(self, name: &str) -> bool {
+        self == Self::Notebooks && name == Kernel::NAME
+    }
+
+    /// Whether it is a script or notebook of the project.
+    pub fn is_projects_own(self, name: &str) -> bool {
+        matches!(self, Self::Notebooks | Self::Scripts) && !self.is_kernel(name)
     }
 }

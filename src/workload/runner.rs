@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::notes::Notes;
-use super::{Kernel, Kind, Notebook, Scope, Script, TestSuite, Workload};
+use super::{Kind, Notebook, Scope, Script, TestSuite, Workload};
 use super::{compiling, order};
 use crate::julia::{Differences, Driver, Drivers};
 use crate::process::{self, Command, Ending, Finished, ProcessError, Standstill};
@@ -113,12 +113,12 @@ pub struct Ran {
 impl Ran {
     /// Whether it is the kernel.
     pub fn is_kernel(&self) -> bool {
-        self.kind == Kind::Notebooks && self.name == Kernel::NAME
+        self.kind.is_kernel(&self.name)
     }
 
     /// Whether it is a script or notebook of the project.
     pub fn is_projects_own(&self) -> bool {
-        matches!(self.kind, Kind::Notebooks | Kind::Scripts) && !self.is_kernel()
+        self.kind.is_projects_own(&self.name)
     }
 }
 

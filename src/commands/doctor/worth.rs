@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::prepare::Prepared;
 use crate::report::WorkloadReport;
 use crate::words::count;
-use crate::workload::{Kernel, Kind};
+use crate::workload::Kind;
 
 /// Less waiting than this nobody notices; in seconds.
 const UNNOTICED: f64 = 0.5;
@@ -87,9 +87,7 @@ fn measured(prepared: &Prepared, version: &str) -> Vec<WorkloadReport> {
 }
 
 fn judge(workloads: &[WorkloadReport], packages: usize, language: Language<'_>) -> Worth {
-    let is_own = |ran: &&WorkloadReport| {
-        matches!(ran.kind, Kind::Notebooks | Kind::Scripts) && ran.name != Kernel::NAME
-    };
+    let is_own = |ran: &&WorkloadReport| ran.kind.is_projects_own(&ran.name);
     let by_time = |a: &&WorkloadReport, b: &&WorkloadReport| {
         let key = |ran: &WorkloadReport| ran.compile_seconds.unwrap_or(-1.0);
         key(a).total_cmp(&key(b)).then(a.statements.cmp(&b.statements))
