@@ -189,21 +189,15 @@ fn is_others_work(error: &io::Error) -> bool {
 }
 
 /// Swaps two folders in one step, so that nobody ever finds none.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn exchange(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
-    use nix::errno::Errno;
-    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
 
-    match renameat2(AT_FDCWD, entry, AT_FDCWD, target, RenameFlags::RENAME_EXCHANGE) {
+    match renameat_with(CWD, entry, CWD, target, RenameFlags::EXCHANGE) {
         // Some network filesystems cannot.
-        Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP) => set_aside(entry, target, turn),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => set_aside(entry, target, turn),
         result => Ok(result?),
     }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn exchange(entry: &Path, target: &Path, turn: u32) -> io::Result<()> {
-    set_aside(entry, target, turn)
 }
 
 impl Drop for Staging {

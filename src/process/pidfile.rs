@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, gethostname};
 
 /// A holder on another machine touches its pidfile every few seconds (`stale_age` is 10 s there).
 const FRESH: Duration = Duration::from_secs(60);
@@ -43,8 +43,8 @@ impl Pidfile {
         let text = std::fs::read_to_string(path).ok()?;
         let mut words = text.split_whitespace();
         let pid = Pid::from_raw(words.next()?.parse().ok().filter(|&pid| pid > 0)?);
-        let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let elsewhere = words.next().filter(|machine| *machine != here.trim()).map(str::to_owned);
+        let here = gethostname().unwrap_or_default();
+        let elsewhere = words.next().filter(|machine| here != *machine).map(str::to_owned);
         let package = path.parent()?.file_name()?.to_string_lossy().into_owned();
         Some(Self { pid, elsewhere, package, path: path.to_owned() })
     }
@@ -88,7 +88,7 @@ mod tests {
     fn a_living_process_that_is_not_ours_holds_one() {
         let depot = tempfile::tempdir().unwrap();
         let compiled = [depot.path().to_owned()];
-        let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let here = gethostname().unwrap().into_string().unwrap();
         let mut dead = std::process::Command::new("true").spawn().unwrap();
         dead.wait().unwrap();
         pidfile(depot.path(), "Dead", &format!("{} {here}", dead.id()));
