@@ -168,7 +168,7 @@ impl State {
                 "the image of {project} is no longer in the cache; `jlsys build` builds it again"
             ),
             Self::Failed(failed) => {
-                format!("the image could not be built: {}; {} tries again", failed.reason, again(prepared))
+                format!("the last build came to nothing: {}; {} tries again", failed.reason, again(prepared))
             }
             Self::OtherCpu => format!(
                 "the image was built for other CPUs ({}) than this one; `jlsys build --cpu-target native` builds one for this",
@@ -194,7 +194,7 @@ fn failed(prepared: &Prepared) -> Option<FailedBuild> {
     let key = prepared.key;
     let remembered = prepared.cache.failure(&key).map(|report| {
         let reason = report.failure.or_else(|| report.warnings.into_iter().next());
-        FailedBuild { key, reason: reason.unwrap_or_else(|| "the last build came to nothing".to_owned()) }
+        FailedBuild { key, reason: reason.unwrap_or_else(|| "why was not kept".to_owned()) }
     });
     let noted = || prepared.last_built.as_ref()?.failed.clone().filter(|failed| failed.key == key);
     remembered.or_else(noted)

@@ -165,7 +165,7 @@ fn a_build_that_fails_takes_nothing_away() {
     assert_eq!((&found["state"], found["image"].is_null()), (&"failed".into(), true), "{found}");
     let reason = found["reason"].as_str().unwrap();
     assert!(
-        reason.starts_with("the image could not be built: Julia") && reason.contains("--retry"),
+        reason.starts_with("the last build came to nothing: Julia") && reason.contains("--retry"),
         "{reason}"
     );
     project.edit("precompile.jl", |text| text.replace("1:4", "1:5"));
