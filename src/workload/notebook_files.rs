@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use globset::{GlobBuilder, GlobMatcher};
+use glob::{MatchOptions, Pattern};
 use walkdir::{DirEntry, WalkDir};
 
 use super::select_error::SelectError;
@@ -48,13 +48,13 @@ pub(super) fn find(folder: &Path, settings: Option<&[String]>) -> Result<Noteboo
 
 fn chosen(folder: &Path, settings: &[String]) -> Result<NotebookFiles, SelectError> {
     let mut found: BTreeSet<NotebookFile> = BTreeSet::new();
-    let mut left_out: Vec<GlobMatcher> = Vec::new();
-    let mut globs: Vec<(&String, GlobMatcher)> = Vec::new();
+    let mut left_out: Vec<Pattern> = Vec::new();
+    let mut globs: Vec<(&String, Pattern)> = Vec::new();
     for pattern in settings {
         check(pattern)?;
         match pattern.strip_prefix('!') {
             Some(without) => left_out.push(glob(pattern, without)?),
-            None if pattern.contains(['*', '?', '[', '{']) => globs.push((pattern, glob(pattern, pattern)?)),
+            None if pattern.contains(['*', '?', '[']) => globs.push((pattern, glob(pattern, pattern)?)),
             None if folder.join(pattern).is_file() => {
                 found.insert(NotebookFile { name: pattern.into(), named: true });
             }
@@ -75,16 +75,16 @@ fn chosen(folder: &Path, settings: &[String]) -> Result<NotebookFiles, SelectErr
             return Err(SelectError::Notebooks { pattern: settings[0].clone(), problem });
         }
         for (pattern, glob) in &globs {
-            if !all.iter().any(|name| glob.is_match(name)) {
+            if !all.iter().any(|name| matches(glob, name)) {
                 let problem = format!("which no notebook in {} matches", folder.display());
                 return Err(SelectError::Notebooks { pattern: (*pattern).clone(), problem });
             }
         }
-        let matches = |name: &PathBuf| only_exclusions || globs.iter().any(|(_, glob)| glob.is_match(name));
-        found.extend(all.into_iter().filter(matches).map(|name| NotebookFile { name, named: false }));
+        let is_chosen = |name: &PathBuf| only_exclusions || globs.iter().any(|(_, glob)| matches(glob, name));
+        found.extend(all.into_iter().filter(is_chosen).map(|name| NotebookFile { name, named: false }));
     }
     let mut found: Vec<NotebookFile> =
-        found.into_iter().filter(|file| !left_out.iter().any(|glob| glob.is_match(&file.name))).collect();
+        found.into_iter().filter(|file| !left_out.iter().any(|glob| matches(glob, &file.name))).collect();
     // One that is named and matched as well is there twice, and the name counts.
     found.sort_by(|a, b| (&a.name, !a.named).cmp(&(&b.name, !b.named)));
     found.dedup_by(|b, a| a.name == b.name);
@@ -102,13 +102,16 @@ fn check(pattern: &str) -> Result<(), SelectError> {
     Err(SelectError::Notebooks { pattern: pattern.to_owned(), problem })
 }
 
-fn glob(pattern: &str, text: &str) -> Result<GlobMatcher, SelectError> {
-    let glob = GlobBuilder::new(text).literal_separator(true).build();
-    let glob = glob.map_err(|error| SelectError::Notebooks {
+fn glob(pattern: &str, text: &str) -> Result<Pattern, SelectError> {
+    Pattern::new(text).map_err(|error| SelectError::Notebooks {
         pattern: pattern.to_owned(),
-        problem: format!("which is not a glob: {}", error.kind()),
-    })?;
-    Ok(glob.compile_matcher())
+        problem: format!("which is not a glob: {}", error.msg),
+    })
+}
+
+/// Whether a glob names this file; only `**` goes into folders.
+fn matches(glob: &Pattern, name: &Path) -> bool {
+    glob.matches_path_with(name, MatchOptions { require_literal_separator: true, ..MatchOptions::new() })
 }
 
 /// All notebooks in a folder and below, in the order of their names, and whether that is all.
