@@ -6,108 +6,184 @@
 # lock. What is done here does not go through `require`: nothing is looked for on the paths, nothing is ever precompiled, and nobody
 # else is told. Julia judges each group as any cache of a package, by all that it depends on.
 
+#
+# Every session that loads such a package pays for this one, and on 1.10 not by its code, which is 10 KB: with a call that inference can see, Julia
+# writes down what that calls in turn, to its end, and looks at each of these when the package image is loaded (`jl_record_edges` in
+# src/staticdata_utils.c). `unlock` alone came to 320 KB, all of it to 864 KB and 10 ms. So inference sees as little as possible (`hidden`), of what
+# is called Julia's own image has most compiled for these types in 1.10 and 1.12 (`--trace-compile=stderr` shows what it has not), and
+# nothing has a docstring.
+
 module JlsysStartup
 
-"A group: its identity, its cache, how many of its packages are still to come, and their names."
+# This package.
+const PACKAGE = Base.PkgId(@__MODULE__)
+
+# A group: its identity, its cache, the packages that are still to come, and the names of all.
 mutable struct Group
     const package::Base.PkgId
     const cache::String
-    awaited::Int
+    const awaited::Vector{Any}
     const names::String
 end
 
-"The groups that wait for a package."
-const WAITING = Dict{Base.PkgId,Vector{Group}}()
+# The groups that wait for packages.
+const WAITING = Any[]
 
-"The groups that are there: the names of their packages, how long each took to load, in nanoseconds, and, where that is measured, how much memory, in bytes."
-const LOADED = Tuple{String,UInt64,Int}[]
+# The groups that are there: the names of their packages, how long each took to load, in nanoseconds, and, where that is measured, how much memory, in bytes.
+const LOADED = Any[]
 
-"Whether memory is measured."
+# Whether memory is measured.
 const MEASURES = Ref(false)
 
-"Whether what goes wrong is to be said; and that once."
+# Whether what goes wrong is to be said; and that once.
 const SAYS = Ref(false)
 
-"The project that the groups are for."
+# What `stale_cachefile` calls, with its one keyword before the arguments, where that is to be called; else `nothing`.
+const JUDGE = Ref{Any}(nothing)
+
+# The project that the groups are for.
 const PROJECT = Ref("")
 
-"The source of every group."
-const SOURCE = joinpath(@__DIR__, "JlsysGroup.jl")
+# The source of every group; since 1.13 a source is more than a path.
+const SOURCE = let path = joinpath(@__DIR__, "JlsysGroup.jl")
+    isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(path, VERSION) : path
+end
 
-"""
-    start(folder, says, waiting)
+# The same function, and inference does not see which.
+@inline hidden(@nospecialize(f)) = Base.inferencebarrier(f)
 
-Begin to wait, and give back the lock on loading, which is held. The file `groups` in `folder` has a line for each group: its UUID, its cache within the folder, and the UUID and the name of
-each of its packages, with tabs between; one without packages is loaded at once. What the session has loaded already counts.
-`waiting` is the package callback that called this, and is not needed any more.
-"""
-function start(folder::String, says::Bool, @nospecialize(waiting))
-    unlock(Base.require_lock)
-    hide(Base.PkgId(@__MODULE__))
+# What `unlock` calls, where Julia's own image has that compiled, and not `unlock` (1.10); else `nothing`.
+const UNLOCK = let names = VERSION < v"1.11-" ? filter(name -> startswith(string(name), "#_unlock#"), names(Base; all = true)) : Symbol[]
+    closure = length(names) == 1 && isdefined(Base, :_trylock) ? getfield(Base, names[1]) : nothing
+    closure isa DataType && isdefined(closure, :instance) ? closure.instance : nothing
+end
+
+# `lock(Base.require_lock)`
+function take_lock()
+    taking, task = Base.require_lock, current_task()
+    UNLOCK !== nothing && taking.locked_by !== task && hidden(Base._trylock)(taking, task)::Bool && return nothing
+    hidden(lock)(taking)
+    return nothing
+end
+
+# `unlock(Base.require_lock)`, when this task has it.
+function give_lock()
+    if UNLOCK === nothing
+        hidden(unlock)(Base.require_lock)
+    elseif hidden(UNLOCK)(Base.require_lock)::Bool
+        Base.GC.enable_finalizers()
+    end
+    return nothing
+end
+
+# Begins to wait, and gives back the lock on loading, which is held. The file `groups` in `folder` is `(GROUP, …)`, and each group a tuple of strings:
+# its UUID, its cache within the folder, the names of its packages in one, and the UUID and the name of each; one without packages is loaded at
+# once. What the session has loaded already counts. `waiting` is the package callback that called this, and is not needed any more. `judge`: as first.jl
+# has it.
+function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize(judge))
+    give_lock()
+    hide(PACKAGE)
     Base.JLOptions().use_compiled_modules == 0 && return nothing
     SAYS[] = says
+    JUDGE[] = judge
     PROJECT[] = active_project()
-    ready = Group[]
-    for line in eachline(joinpath(folder, "groups"))
-        fields = split(line, '\t')
-        length(fields) >= 2 || continue
-        packages = [Base.PkgId(Base.UUID(fields[i]), String(fields[i+1])) for i in 3:2:length(fields)-1]
-        names = join([package.name for package in packages], ", ")
-        group = Group(Base.PkgId(Base.UUID(fields[1]), "JlsysGroup"), joinpath(folder, String(fields[2])), 0, names)
-        for package in packages
-            haskey(Base.loaded_modules, package) && continue
-            push!(get!(Vector{Group}, WAITING, package), group)
-            group.awaited += 1
+    ready = Any[]
+    for said in (hidden(Meta.parse)(read_file(joined(folder, "groups")))::Expr).args
+        fields = (said::Expr).args
+        awaited = Any[]
+        i = 4
+        while i < length(fields)
+            package = package_of(fields[i], fields[i+1])
+            hidden(Base.root_module_exists)(package)::Bool || hidden(push!)(awaited, package)
+            i += 2
         end
-        group.awaited == 0 && push!(ready, group)
+        group = Group(package_of(fields[1], "JlsysGroup"), joined(folder, fields[2]), awaited, fields[3]::String)
+        hidden(push!)(isempty(awaited) ? ready : WAITING, group)
     end
     # In its place, since Julia is just going through them.
-    callbacks = Base.package_callbacks
-    place = findfirst(callback -> callback === waiting, callbacks)
-    place === nothing ? push!(callbacks, arrived) : (callbacks[place] = arrived)
-    foreach(load, ready)
+    callbacks = Base.package_callbacks::Vector{Any}
+    is_replaced = false
+    for i in 1:length(callbacks)
+        callbacks[i] === waiting || continue
+        callbacks[i] = arrived
+        is_replaced = true
+    end
+    is_replaced || hidden(push!)(callbacks, arrived)
+    foreach_loaded(ready)
     return nothing
 end
 
-"What Julia calls when it has loaded a package."
+joined(folder::String, @nospecialize(name)) = hidden(string)(hidden(string)(folder, "/")::String, name::String)::String
+
+read_file(path::String) = hidden(read)(path, String)::String
+
+package_of(@nospecialize(uuid), @nospecialize(name)) = Base.PkgId(hidden(Base.UUID)(uuid)::Base.UUID, name::String)
+
+# What Julia calls when it has loaded a package.
 function arrived(package::Base.PkgId)
-    haskey(WAITING, package) || return nothing
-    ready = Group[]
-    lock(Base.require_lock)
+    ready = Any[]
+    take_lock()
     try
-        for group in pop!(WAITING, package, Group[])
-            group.awaited -= 1
-            group.awaited == 0 && push!(ready, group)
+        still = 0
+        for i in 1:length(WAITING)
+            group = WAITING[i]::Group
+            is_ready = false
+            for j in 1:length(group.awaited)
+                group.awaited[j] === package || continue
+                group.awaited[j] = nothing
+                is_ready = is_complete(group)
+            end
+            is_ready ? hidden(push!)(ready, group) : (WAITING[still+=1] = group)
         end
+        hidden(resize!)(WAITING, still)
     finally
-        unlock(Base.require_lock)
+        give_lock()
     end
-    foreach(load, ready)
+    foreach_loaded(ready)
     return nothing
 end
+
+# Whether all packages of a group have come; of those that have, `nothing` is left.
+function is_complete(group::Group)
+    for package in group.awaited
+        package === nothing || return false
+    end
+    return true
+end
+
+foreach_loaded(groups::Vector{Any}) =
+    for group in groups
+        load(group::Group)
+    end
 
 # As first.jl has it.
-as_required(f, arguments...) =
-    isdefined(Base, :_require_world_age) ? Base.invoke_in_world(Base._require_world_age[], f, arguments...) : f(arguments...)
+as_required(@nospecialize(f), @nospecialize(arguments...)) = isdefined(Base, :_require_world_age) ?
+    hidden(Base.invoke_in_world)(Base._require_world_age[], f, arguments...) : hidden(f)(arguments...)
 
-# Since 1.13 a source is more than a path.
-specification(path) = isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(path, VERSION) : path
+# What Julia has to say about a cache of a group.
+function judged(package::Base.PkgId, cache::String)
+    any_build = UInt128(0)
+    judge = JUDGE[]
+    judge === nothing && return as_required(Base.stale_cachefile, package, any_build, SOURCE, cache)
+    return as_required(judge, false, Base.stale_cachefile, package, any_build, SOURCE, cache)
+end
 
-"Loads a group, if it fits what the session has loaded. Whatever goes wrong, the session goes on without."
+# Loads a group, if it fits what the session has loaded. Whatever goes wrong, the session goes on without.
 function load(group::Group)
     started, memory = time_ns(), resident_memory()
-    lock(Base.require_lock)
+    take_lock()
     try
-        any_build = UInt128(0)
-        found = as_required(Base.stale_cachefile, group.package, any_build, specification(SOURCE), group.cache)
+        found = judged(group.package, group.cache)
         if found isa Tuple
-            dependencies, object = found[1]::Vector{Any}, found[2]
+            dependencies, object = getfield(found, 1)::Vector{Any}, getfield(found, 2)
             # A dependency that the session has not loaded is not loaded for this.
-            all(dependency -> dependency isa Module, dependencies) || return nothing
+            for dependency in dependencies
+                dependency isa Module || return nothing
+            end
             loaded = as_required(Base._include_from_serialized, group.package, group.cache, object, dependencies)
             loaded isa Module || throw(loaded)
             hide(group.package)
-            push!(LOADED, (group.names, time_ns() - started, resident_memory() - memory))
+            hidden(push!)(LOADED, (group.names, time_ns() - started, resident_memory() - memory))
         else
             # Another project may have others of these packages.
             active_project() == PROJECT[] || return nothing
@@ -116,31 +192,33 @@ function load(group::Group)
     catch error
         say(group, error)
     finally
-        unlock(Base.require_lock)
+        give_lock()
     end
     return nothing
 end
 
-function resident_memory()
-    MEASURES[] && isfile("/proc/self/statm") || return 0
+resident_memory() = MEASURES[] ? hidden(measured_memory)()::Int : 0
+
+function measured_memory()
+    isfile("/proc/self/statm") || return 0
     pages = parse(Int, split(read("/proc/self/statm", String))[2])
     return pages * Int(ccall(:jl_getpagesize, Clong, ()))
 end
 
+# With the default it is compiled in Julia's own image as well, without in 1.12 alone.
 function active_project()
-    project = Base.active_project()
-    return project === nothing ? "" : project
+    project = hidden(Base.active_project)(true)
+    return project isa String ? project : ""
 end
 
-"Takes one of ours out of what the session has loaded: it is no package of the session's."
+# Takes one of ours out of what the session has loaded: it is no package of the session's.
 function hide(package::Base.PkgId)
     Base.unreference_module(package)
     delete!(Base.pkgorigins, package)
     return nothing
 end
 
-# What it calls would be compiled into this package image, 1 MB of it, if this were compiled with the rest.
-say(group::Group, @nospecialize(problem)) = (Base.invokelatest(tell, group.names, problem); nothing)
+say(group::Group, @nospecialize(problem)) = (hidden(tell)(group.names, problem); nothing)
 
 function tell(names, problem)
     SAYS[] || return
@@ -149,8 +227,15 @@ function tell(names, problem)
     println(stderr, "jlsys: plain Julia: what was built for ", names, ' ', text)
 end
 
-precompile(start, (String, Bool, Any))
+# What was compiled so far ran once, here.
+for inferred in (isdefined(Base, :newly_inferred) ? Base.newly_inferred : nothing, # since 1.12
+                 isdefined(Core.Compiler, :newly_inferred) ? Core.Compiler.newly_inferred : nothing)
+    inferred === nothing || empty!(inferred)
+end
+
+precompile(start, (String, Bool, Any, Any))
 precompile(arrived, (Base.PkgId,))
 precompile(load, (Group,))
+precompile(as_required, (Any, Any, Vararg{Any}))
 
 end

@@ -43,12 +43,11 @@ end
 function try_groups(folder, results_file)
     FIRST === nothing || (FIRST.MEASURES[] = true)
     open(results_file, "w") do results
-        for line in eachline(joinpath(folder, "groups"))
-            fields = split(line, '\t')
-            packages = [Base.PkgId(Base.UUID(fields[i]), String(fields[i+1])) for i in 3:2:length(fields)-1]
-            names = join([package.name for package in packages], ", ")
+        for group in Meta.parse(read(joinpath(folder, "groups"), String)).args
+            _, cache, names = group.args
+            packages = [Base.PkgId(Base.UUID(group.args[i]), group.args[i+1]) for i in 4:2:length(group.args)-1]
             println(results, "group\t", try_group(names, packages))
-            for cache in rests_on(joinpath(folder, String(fields[2])))
+            for cache in rests_on(joinpath(folder, cache))
                 println(results, "cache\t", cache)
             end
             flush(results)

@@ -123,6 +123,8 @@ impl StartupError {
 pub struct Precompiled {
     /// Its cache, within the startup package's folder.
     pub cache: PathBuf,
+    /// What a session calls to judge a cache, as `julia/first.jl` says.
+    pub judge: String,
     /// The peak memory of the process.
     pub peak_memory_bytes: u64,
 }
@@ -192,14 +194,10 @@ pub async fn build_first(inputs: &StartupInputs<'_>) -> Result<Precompiled, Star
     let result = inputs.work.join("startup-first");
     let command = precompile(inputs, Driver::STARTUP_FIRST, uuid, &result);
     let precompiled = run(inputs, &command, &result, &inputs.logs.join("startup.log")).await?;
-    let source = Driver::STARTUP_FIRST.path_in(inputs.sources);
-    let text = |path: &Path| {
-        let escaped =
-            path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
-        format!("\"{escaped}\"")
-    };
-    let says = format!("(\"{uuid}\", {}, {})\n", text(&source), text(&precompiled.cache));
-    std::fs::write(inputs.folder.join(FIRST), says)?;
+    let source = Driver::STARTUP_FIRST.path_in(inputs.sources).display().to_string();
+    let cache = precompiled.cache.display().to_string();
+    let fields = [&uuid.to_string(), &source, &cache, &precompiled.judge].map(|field| literal(field));
+    std::fs::write(inputs.folder.join(FIRST), format!("({})\n", fields.join(", ")))?;
     Ok(precompiled)
 }
 
@@ -222,21 +220,23 @@ pub fn write_groups<'g>(
     groups: impl IntoIterator<Item = (Uuid, &'g Path, &'g Group)>,
 ) -> io::Result<()> {
     let folder = inputs.folder;
-    let mut text = String::new();
+    let mut text = String::from("(\n");
     let mut awaited = BTreeMap::new();
     for (uuid, cache, group) in groups {
-        text.push_str(&format!("{uuid}\t{}", cache.display()));
+        let names: Vec<&str> = group.packages.values().map(String::as_str).collect();
+        let mut fields = vec![uuid.to_string(), cache.display().to_string(), names.join(", ")];
         for (package, name) in &group.packages {
-            text.push_str(&format!("\t{package}\t{name}"));
+            fields.extend([package.to_string(), name.clone()]);
             awaited.insert(name.as_str(), *package);
         }
         if group.packages.is_empty() {
             let packages = inputs.plan.outside_of_base(inputs.drivers.julia);
             awaited.extend(packages.map(|package| (package.name.as_str(), package.uuid)));
         }
-        text.push('\n');
+        let fields: Vec<String> = fields.iter().map(|field| literal(field)).collect();
+        text.push_str(&format!("({}),\n", fields.join(", ")));
     }
-    std::fs::write(folder.join(GROUPS), text)?;
+    std::fs::write(folder.join(GROUPS), text + ")\n")?;
     // Julia's parser reads them as names; where it would not, nothing is waited for.
     let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
     if !awaited.keys().all(|name| is_name(name)) {
@@ -244,6 +244,11 @@ pub fn write_groups<'g>(
     }
     let awaited = awaited.into_iter().map(|(name, uuid)| format!("{name} = \"{uuid}\", "));
     std::fs::write(folder.join(AWAITED), format!("({})\n", awaited.collect::<String>()))
+}
+
+/// A text as Julia's parser reads it.
+fn literal(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$"))
 }
 
 /// The identity of the package that a session loads first.
@@ -270,10 +275,14 @@ async fn run(
 ) -> Result<Precompiled, StartupError> {
     let finished = process::run(command, Some(inputs.time_limit), log).await?;
     match std::fs::read_to_string(result) {
-        Ok(cache) if finished.ending.is_success() => Ok(Precompiled {
-            cache: Path::new(DEPOT).join(cache),
-            peak_memory_bytes: finished.peak_memory_bytes,
-        }),
+        Ok(text) if finished.ending.is_success() => {
+            let (cache, judge) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
+            Ok(Precompiled {
+                cache: Path::new(DEPOT).join(cache),
+                judge: judge.to_owned(),
+                peak_memory_bytes: finished.peak_memory_bytes,
+            })
+        }
         _ => Err(match NoTarget::in_log(log, &inputs.plan.cpu_target) {
             Some(no_target) => no_target.into(),
             None => StartupError::Failed { finished, log: log.to_owned() },

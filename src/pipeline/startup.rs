@@ -316,7 +316,7 @@ impl Build<'_> {
         let _turn = turns.acquire().await;
         let built = startup::build_group(inputs, &group, uuid, number).await;
         let (cache, outcome) = match built {
-            Ok((Precompiled { cache, peak_memory_bytes }, Replay { compiled, rejected }, seconds)) => {
+            Ok((Precompiled { cache, peak_memory_bytes, .. }, Replay { compiled, rejected }, seconds)) => {
                 (report.compiled, report.rejected, report.inferring_seconds) = (compiled, rejected, seconds);
                 report.bytes = files_of(&inputs.folder.join(&cache)).map(|file| size_of(&file)).sum();
                 (cache, Ok(peak_memory_bytes))
