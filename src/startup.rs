@@ -49,7 +49,7 @@ const DEPOT: &str = "depot";
 
 /// The sources of every startup package, and what they include. Caches know them by path, so they lie in the cache, and not in an entry.
 pub const SOURCES: &[Driver] =
-    &[Driver::STARTUP_FIRST, Driver::STARTUP_GROUP, Driver::PACKAGES, Driver::REPLAY, Driver::WIDENED];
+    &[Driver::STARTUP_FIRST, Driver::STARTUP_GROUP, Driver::REPLAY, Driver::WIDENED];
 
 /// What a startup package is built from.
 pub struct StartupInputs<'a> {
