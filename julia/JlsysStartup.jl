@@ -5,7 +5,6 @@
 # dependencies, of extensions, and of what loads on a worker: after the package's `__init__` and its extensions, without the
 # lock. What is done here does not go through `require`: nothing is looked for on the paths, nothing is ever precompiled, and nobody
 # else is told. Julia judges each group as any cache of a package, by all that it depends on.
-
 #
 # Every session that loads such a package pays for this one, and on 1.10 not by its code, which is 10 KB: with a call that inference can see, Julia
 # writes down what that calls in turn, to its end, and looks at each of these when the package image is loaded (`jl_record_edges` in
@@ -109,7 +108,7 @@ function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize
         is_replaced = true
     end
     is_replaced || hidden(push!)(callbacks, arrived)
-    foreach_loaded(ready)
+    load_all(ready)
     return nothing
 end
 
@@ -139,7 +138,7 @@ function arrived(package::Base.PkgId)
     finally
         give_lock()
     end
-    foreach_loaded(ready)
+    load_all(ready)
     return nothing
 end
 
@@ -151,7 +150,7 @@ function is_complete(group::Group)
     return true
 end
 
-foreach_loaded(groups::Vector{Any}) =
+load_all(groups::Vector{Any}) =
     for group in groups
         load(group::Group)
     end

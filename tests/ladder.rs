@@ -223,8 +223,10 @@ fn a_filesystem_that_refuses_the_image_is_said_and_nobody_blamed() {
         assert!(!said.contains("is left out"), "{said}");
         assert_eq!(shim.attempts().len(), 1, "{said}");
         shim.expect_nothing_left();
-        let status =
-            project.jlsys(&["status"]).expect_status(1).expect_stdout("failed: the last build came to nothing");
+        let status = project
+            .jlsys(&["status"])
+            .expect_status(1)
+            .expect_stdout("failed: the last build came to nothing");
         assert!(status.stdout().contains("`jlsys build` tries again"), "{}", status.stdout());
     }
 }
