@@ -94,6 +94,30 @@ fn a_package_that_waits_while_it_is_loaded_is_left_out() {
 }
 
 #[test]
+#[ignore = "builds images"]
+fn a_package_that_waits_only_when_it_comes_from_an_image_is_left_out() {
+    let only_from_image = format!(
+        "__init__() = occursin(\"attempt-\", unsafe_string(Base.JLOptions().image_file)) && {FOR_EVER}"
+    );
+    let project = project("julia-args = [\"-O0\", \"-g0\"]\n[workloads]\nkinds = [\"load\"]\n")
+        .package(package("Fine", "value(x) = [x, x]"))
+        .package(package("Waits", &only_from_image))
+        .package(package("OnTop", "using Waits").depends_on("Waits"))
+        .write();
+    let build = ["build", "--cpu-target", "native", "--no-sessions", "--json"];
+    let report = project.jlsys(&build).expect_status(0).json();
+    assert_eq!(report["tier"], "reduced", "{report:#}");
+    assert_eq!(stuck(&report), ["trying the image"], "{report:#}");
+    let included = report["packages"]["included"].as_array().unwrap();
+    assert_eq!(included.iter().map(|it| &it["name"]).collect::<Vec<_>>(), ["Fine"], "{report:#}");
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("Waits is left out"), "{warnings}");
+    assert!(warnings.contains("OnTop is left out: it depends on Waits"), "{warnings}");
+    // A session waits no longer than plain Julia's.
+    project.jlsys(&["run", "--", "-e", "using Fine, Waits; print(1)"]).expect_status(0).expect_stdout("1");
+}
+
+#[test]
 fn workloads_that_wait_are_named_and_not_run_again_until_they_are_to_be() {
     let cells = ["value = [1, 2, 3]", "sort(value)\nread(`sh -c \"sleep 1000 & exit 0\"`)", "value"];
     let cells: Vec<Value> = cells

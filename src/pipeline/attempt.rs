@@ -193,7 +193,10 @@ impl<'a> Build<'a> {
 
         let phase = self.progress.phase("trying the image in a fresh Julia");
         let log = self.attempt_log("verify", number);
-        let finished = verify(self.drivers(), plan, &image, folder, &log).await.map_err(verify_failed)?;
+        let finished = verify(self.drivers(), plan, &image, folder, &log).await.map_err(|error| {
+            self.report.stuck.extend(error.standstills());
+            verify_failed(error)
+        })?;
         self.report.saw_memory(finished.peak_memory_bytes);
         let (world, sources) = self.look_around(number, process.inputs(), &image).await;
         let elapsed = phase.done("");

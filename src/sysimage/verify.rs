@@ -10,7 +10,7 @@ use super::served::says_no_target_fits;
 use crate::julia::{Driver, Drivers, Identity, JuliaInstall, PackageResults, write_packages};
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::process::{self, Finished, ProcessError};
+use crate::process::{self, Finished, ProcessError, Standstill};
 use crate::uuid::Uuid;
 
 /// Loading from an image takes seconds even where packages have much to initialise.
@@ -31,6 +31,8 @@ pub enum VerifyError {
     Packages {
         /// The packages, each with the reason.
         failed: BTreeMap<Uuid, String>,
+        /// How it went.
+        finished: Finished,
         /// Julia's output.
         log: PathBuf,
     },
@@ -59,6 +61,16 @@ impl VerifyError {
         match self {
             Self::Packages { log, .. } | Self::DoesNotRun { log, .. } => problem.with_log(log),
             _ => problem,
+        }
+    }
+
+    /// What came to a standstill, until it was ended.
+    pub fn standstills(&self) -> Vec<Standstill> {
+        match self {
+            Self::Packages { finished, .. } | Self::DoesNotRun { finished, .. } => {
+                finished.standstills(|| "trying the image".to_owned())
+            }
+            _ => Vec::new(),
         }
     }
 }
@@ -97,7 +109,7 @@ pub async fn verify(
         })
         .collect();
     if !failed.is_empty() {
-        return Err(VerifyError::Packages { failed, log: log.to_owned() });
+        return Err(VerifyError::Packages { failed, finished, log: log.to_owned() });
     }
     if says_no_target_fits(log) {
         return Err(VerifyError::OtherCpu { target: plan.cpu_target.to_string() });
