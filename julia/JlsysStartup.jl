@@ -52,7 +52,7 @@ end
 @inline hidden(@nospecialize(f)) = Base.inferencebarrier(f)
 
 # What `unlock` calls, where Julia's own image has that compiled, and not `unlock` (1.10); else `nothing`.
-const UNLOCK = let names = VERSION < v"1.11-" ? filter(name -> startswith(string(name), "#_unlock#"), names(Base; all = true)) : Symbol[]
+const UNLOCK = let names = v"1.10-" <= VERSION < v"1.11-" ? filter(name -> startswith(string(name), "#_unlock#"), names(Base; all = true)) : Symbol[]
     closure = length(names) == 1 && isdefined(Base, :_trylock) ? getfield(Base, names[1]) : nothing
     closure isa DataType && isdefined(closure, :instance) ? closure.instance : nothing
 end
