@@ -350,6 +350,9 @@ fn built_while_it_changes(project: Project, package: &str, file: &Path) -> (Shim
     let manifest = std::fs::read_to_string(project.path("Manifest.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
     let uuid = manifest[package][0]["uuid"].as_str().unwrap().to_owned();
+    // Times are compared in whole seconds, and a build that starts in the second of a change cannot tell which came first.
+    let before = SystemTime::now() - Duration::from_secs(60);
+    File::options().write(true).open(file).unwrap().set_modified(before).unwrap();
     let metadata = file.metadata().unwrap();
     let seconds = metadata.modified().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let read = format!("{uuid}\t{}\t{seconds}\t{}", metadata.len(), file.display());
