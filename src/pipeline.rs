@@ -1,12 +1,14 @@
 //! The way of the data, from a plan to an image in the cache.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
-use crate::cache::{Entry, Limits, Staging, Unusable};
+use crate::cache::{Entry, Limits, Staging, StuckIn, Unusable};
 use crate::environment::IJULIA;
 use crate::error::Error;
 use crate::julia::{Driver, Drivers};
@@ -117,11 +119,15 @@ pub async fn build(
 
 /// Has all processes watched as the user wants it.
 fn watch(prepared: &Prepared, options: BuildOptions, progress: &Progress) {
+    if options.retry || options.force {
+        prepared.forget_stuck();
+    }
+    let known_stuck = prepared.known_stuck(StuckIn::Precompiling);
     let progress = progress.clone();
     process::watch(Watch {
         stall_limit: options.stall_limit.unwrap_or(prepared.settings.stall_limit),
         compiled: prepared.depots.paths().iter().map(|depot| depot.join("compiled")).collect(),
-        known_stuck: prepared.known_stuck(options.retry || options.force),
+        known_stuck: known_stuck.map(|(_, name)| name.to_owned()).collect(),
         say: Box::new(move |text| progress.say(&format!("  {text}"))),
     });
 }
@@ -261,6 +267,8 @@ struct Build<'a> {
     is_settled: bool,
     /// What was known of it when it began.
     outlook: Option<Outlook>,
+    /// The packages whose precompiling is stuck, so that they are loaded from their source.
+    from_source: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Build<'a> {
@@ -306,6 +314,7 @@ impl<'a> Build<'a> {
             before,
             is_settled,
             outlook: None,
+            from_source: RefCell::default(),
         })
     }
 

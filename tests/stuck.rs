@@ -32,24 +32,25 @@ fn stuck(report: &Value) -> Vec<&str> {
 
 #[test]
 fn a_package_that_waits_while_it_is_precompiled_is_named_and_the_rest_is_built() {
-    let waits = format!("ccall(:jl_generating_output, Cint, ()) == 1 && {FOR_EVER}");
+    // From its source it does not load either, wherever that is.
     let project = project("[workloads]\ntime-limit = \"60s\"\nkinds = [\"load\", \"scripts\"]\n")
         .stdlib("Random")
-        .package(package("Waits", &waits))
+        .package(package("Waits", FOR_EVER))
         .package(package("OnTop", "using Waits").depends_on("Waits"))
         .file("precompile.jl", "using Random\nshuffle(1:3)");
     let shim = Shim::of(project, "", "cp \"$base\" \"$out\"").without_startup();
     let report = shim.build(&[], 0);
     assert_eq!(report["tier"], "reduced", "{report:#}");
     // It is tried twice; the second time it is given half of the time.
-    assert_eq!(stuck(&report), ["precompiling Waits"; 2], "{report:#}");
+    assert_eq!(stuck(&report), ["precompiling Waits", "precompiling Waits", "loading Waits"], "{report:#}");
     let lost = |place: usize| report["stuck"][place]["seconds"].as_f64().unwrap();
     assert!((4.0..10.0).contains(&lost(0)) && (2.0..6.0).contains(&lost(1)), "{report:#}");
+    assert!((2.0..6.0).contains(&lost(2)), "{report:#}");
     let reason = |name: &str| {
         let dropped = report["packages"]["dropped"].as_array().unwrap();
         dropped.iter().find(|package| package["name"] == name).unwrap()["reason"].to_string()
     };
-    assert!(reason("Waits").contains("precompiling it was stuck"), "{}", reason("Waits"));
+    assert!(reason("Waits").contains("was ended since it was stuck"), "{}", reason("Waits"));
     assert!(reason("OnTop").contains("Waits"), "{}", reason("OnTop"));
     // What it was doing stands in the log: where Julia was, and what each process did.
     let logs = PathBuf::from(report["image"].as_str().unwrap()).with_file_name("logs");
@@ -62,9 +63,53 @@ fn a_package_that_waits_while_it_is_precompiled_is_named_and_the_rest_is_built()
     // Another image of the same packages does not wait for it.
     let other = shim.build(&["--exclude", "OnTop"], 0);
     assert!(other["stuck"].is_null(), "{other:#}");
-    assert!(other["warnings"].to_string().contains("was stuck before, so it is not waited for"), "{other:#}");
+    let before = "Waits is left out: it was stuck before, so it is not waited for";
+    assert!(other["warnings"].to_string().contains(before), "{other:#}");
     let again = shim.build(&["--exclude", "OnTop", "--retry"], 0);
-    assert_eq!(stuck(&again), ["precompiling Waits"; 2], "{again:#}");
+    assert_eq!(stuck(&again), stuck(&report), "{again:#}");
+}
+
+/// As the REPL's own workload does (JuliaLang/julia issue 52666).
+#[test]
+#[ignore = "builds images"]
+fn a_package_that_waits_only_while_it_is_precompiled_is_loaded_from_its_source() {
+    let only_there = format!("Base.JLOptions().incremental == 1 && {FOR_EVER}");
+    let in_image_too = format!("ccall(:jl_generating_output, Cint, ()) == 1 && {FOR_EVER}");
+    let settings = "stall-limit = \"6s\"\njulia-args = [\"-O0\", \"-g0\"]\n[workloads]\nkinds = [\"load\", \"scripts\"]\n";
+    let project = Project::new()
+        .settings(settings)
+        .package(package("Fine", "value(x) = [x, x]"))
+        .package(package("Heals", &format!("{only_there}\nvalue(x) = [x, x]")))
+        .package(package("OnTop", "using Heals\nvalue(x) = Heals.value(x)").depends_on("Heals"))
+        .package(package("Waits", &format!("{in_image_too}\nvalue(x) = [x, x]")))
+        .file(
+            "precompile.jl",
+            "using Fine, OnTop, Waits\nprint(Fine.value(1), OnTop.value(1.0), Waits.value('a'))",
+        )
+        .write();
+    let build = ["build", "--cpu-target", "native", "--no-sessions", "--json"];
+    let report = project.jlsys(&build).expect_status(0).json();
+    // Its statements are there, as it ran to its end.
+    assert_eq!(workload(&report, "precompile.jl")["outcome"], "ok", "{report:#}");
+    let included = report["packages"]["included"].as_array().unwrap();
+    assert_eq!(
+        included.iter().map(|it| &it["name"]).collect::<Vec<_>>(),
+        ["Fine", "Heals", "OnTop"],
+        "{report:#}"
+    );
+    let mut all = stuck(&report);
+    all.sort_unstable();
+    let twice = ["precompiling Heals", "precompiling Heals", "precompiling Waits", "precompiling Waits"];
+    assert_eq!(all[1..], twice, "{report:#}");
+    assert_eq!(all[0], "loading Waits for the image", "{report:#}");
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("precompiling Heals was stuck, so it is loaded from its source"), "{warnings}");
+    assert!(warnings.contains("Waits is left out: Julia was ended since it was stuck"), "{warnings}");
+    // A session has it at once, where plain Julia would be stuck.
+    project
+        .jlsys(&["run", "--", "-e", "using OnTop; print(OnTop.value(2))"])
+        .expect_status(0)
+        .expect_stdout("[2, 2]");
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! probes/         what each Julia said of itself
 //! targets/        for which CPUs each Julia can generate code
 //! startup/        the sources of startup packages, by which their caches know them
-//! stuck/          packages whose precompiling is not waited for again
+//! stuck/          packages that were stuck, and are not waited for again
 //! locks/          one file a key: who builds it
 //! tmp/            builds under way, each with a lock file that its builder holds; what came so far of a pull
 //! ```
@@ -61,6 +61,7 @@ pub use lock::BuildLock;
 pub use project::{FailedBuild, ProjectRecord};
 pub use staging::Staging;
 pub use startup::{RestsOn, StaleGroups, StartupFiles, StartupGroup, keep_rests_on};
+pub use stuck::StuckIn;
 pub use traces::{KeptTrace, TraceUsage};
 pub use verdict::Verdict;
 

@@ -94,6 +94,12 @@ impl Differences {
         self.has_package_images().then_some(&["--pkgimages=no"])
     }
 
+    /// Arguments with which a process precompiles nothing. What is not precompiled is loaded from its source; before 1.11, which has
+    /// `existing` (<https://github.com/JuliaLang/julia/pull/50737>), everything is.
+    pub fn source_arguments(self) -> &'static [&'static str] {
+        if self.since(11) { &["--compiled-modules=existing"] } else { &["--compiled-modules=no"] }
+    }
+
     /// Whether packages must be precompiled once more for sessions that start with an image. From 1.9 on a cache is tied to the
     /// content of the image that it was made with (`build_id.hi` in src/staticdata.c), so that what is outside of the image
     /// would be precompiled in the user's first session.

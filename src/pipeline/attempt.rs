@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use super::disk::{self, room_beside};
 use super::{Build, Statements, WRITING_LIMIT};
 use crate::budget::Budget;
+use crate::cache::StuckIn;
 use crate::duration::{about, took};
 use crate::error::Error;
 use crate::fallback::{self, Failure};
@@ -133,6 +134,7 @@ impl<'a> Build<'a> {
             folder,
             log: self.attempt_log("object", number),
             time_limit: Some(WRITING_LIMIT),
+            is_suspect: !self.from_source.borrow().is_empty(),
         }
     }
 
@@ -167,6 +169,12 @@ impl<'a> Build<'a> {
             all: self.budget.left().filter(|_| given > 0).map(|left| left / 2),
         };
         let written = process.finish(limits).await;
+        if let Err(ObjectError::Failed { finished, stage, .. }) = &written {
+            self.report.stuck.extend(finished.standstills(|| format!("{stage} for the image")));
+            if let (Stage::Loading(name), true) = (stage, finished.was_stuck()) {
+                self.prepared.keep_stuck(name, StuckIn::Writing);
+            }
+        }
         let ObjectInputs { plan, statements, folder, .. } = process.inputs();
         let (finished, replay) =
             written.map_err(|error| object_failed(error, statements, &self.modules(plan), plan))?;

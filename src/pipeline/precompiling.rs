@@ -1,5 +1,6 @@
 //! What is precompiled before packages are loaded: by workloads, and by the Julia that writes an image.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Build;
@@ -15,6 +16,8 @@ pub(super) struct Precompiled {
     phase: PhaseReport,
     peak_memory_bytes: u64,
     stuck: Vec<Standstill>,
+    /// The packages that were stuck to the last, or are known to be.
+    not_precompiled: BTreeSet<String>,
 }
 
 impl Build<'_> {
@@ -47,6 +50,7 @@ impl Build<'_> {
             runs.push((&companion.project_file, name, log));
         }
         let (mut all, mut peak_memory_bytes, mut stuck) = (true, 0, Vec::new());
+        let mut not_precompiled = BTreeSet::new();
         let jobs = self.jobs();
         for (project, named, log) in runs {
             let drivers = Drivers { project_file: project, ..self.drivers() };
@@ -63,11 +67,13 @@ impl Build<'_> {
                 stuck.extend(finished.standstills(|| title.to_owned()));
                 self.prepared.give_up_on_stuck(&finished);
             }
+            not_precompiled.extend(finished.stuck.iter().map(|package| package.name.clone()));
             peak_memory_bytes = finished.peak_memory_bytes.max(peak_memory_bytes);
             all &= finished.ending.is_success();
         }
         phase.done(if all { "" } else { "not all of them precompile" });
-        Ok(Some(Precompiled { phase: self.ended(name, started.elapsed()), peak_memory_bytes, stuck }))
+        let phase = self.ended(name, started.elapsed());
+        Ok(Some(Precompiled { phase, peak_memory_bytes, stuck, not_precompiled }))
     }
 
     /// Precompiles the packages without native code for the process that writes an image, where such a process has caches of its own.
@@ -80,7 +86,8 @@ impl Build<'_> {
 
     /// Notes what was precompiled, which may have been beside workloads.
     pub(super) fn note_precompiled(&mut self, precompiled: Option<Precompiled>) {
-        if let Some(Precompiled { phase, peak_memory_bytes, stuck }) = precompiled {
+        if let Some(Precompiled { phase, peak_memory_bytes, stuck, not_precompiled }) = precompiled {
+            self.from_source.borrow_mut().extend(not_precompiled);
             self.report.stuck.extend(stuck);
             self.report.saw_phase(phase, peak_memory_bytes);
         }

@@ -1,6 +1,7 @@
 //! The first half of a build: workloads are run, and their traces become statements.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,12 @@ use super::reuse::Reuse;
 use super::startup::TriedStartup;
 use super::untouched::Untouched;
 use super::{Build, broken, elsewhere, note_cut_short};
+use crate::cache::StuckIn;
 use crate::duration::{limit, took};
 use crate::error::Error;
 use crate::plan::{LeftOutReason, Plan};
 use crate::prepare::Prepared;
+use crate::process::Finished;
 use crate::report::{PhaseReport, Report, StatementCounts, WorkloadReport};
 use crate::sysimage::ObjectProcess;
 use crate::trace::Owner;
@@ -114,6 +117,7 @@ impl<'a> Build<'a> {
             jobs,
             turns: Semaphore::new(jobs),
             suites: Semaphore::new(if startup_first { jobs - 1 } else { jobs }),
+            from_source: &this.from_source,
         };
         let cleaning = RefCell::new(Cleaning::new(&this.prepared.plan.workloads, &path)?);
         let untouched = RefCell::new(Untouched::new(&this.prepared.environment));
@@ -313,7 +317,7 @@ impl<'a> Build<'a> {
     /// Loads the packages, and lets cleaning begin: what is known then is whose statements can be replayed.
     async fn load(&self, tracing: &Tracing<'_>) -> Result<PackagesLoaded, Error> {
         let Tracing { runner, reuse, cleaning, .. } = tracing;
-        let plan = &self.prepared.plan;
+        let plan = &self.prepared.plan.without(&self.known_stuck());
         let started = Instant::now();
         let loaded = match reuse.take(&Workload::Load, runner) {
             Some(ran) => {
@@ -324,9 +328,13 @@ impl<'a> Build<'a> {
                 let title = format!("loading {}", count(plan.packages.len(), "package"));
                 let phase = self.progress.phase(title);
                 let modules: Vec<_> = plan.modules().collect();
-                let loaded =
-                    workload::load(runner, &modules, |finished| self.prepared.give_up_on_stuck(finished))
-                        .await?;
+                let is_planned = |uuid: &Uuid| plan.packages.iter().any(|package| package.uuid == *uuid);
+                let dependents_of = |uuid| {
+                    let dependents = self.prepared.environment.dependents_of(uuid);
+                    dependents.iter().map(|package| package.uuid).filter(is_planned).collect()
+                };
+                let give_up_on = |finished: &Finished| self.prepared.give_up_on_stuck(finished);
+                let loaded = workload::load(runner, &modules, dependents_of, give_up_on).await?;
                 if loaded.cut_short {
                     let budget = self.budget.to_string();
                     return Err(Error::OutOfTime { budget, doing: "the packages were being loaded" });
@@ -338,7 +346,11 @@ impl<'a> Build<'a> {
                 }
                 let failed = loaded.failed.len();
                 phase.done(&if failed == 0 { String::new() } else { format!("{failed} failed") });
-                if loaded.all_load() {
+                for uuid in &loaded.stuck {
+                    self.prepared.keep_stuck(&self.owner_name(&Owner::Package(*uuid)), StuckIn::Loading);
+                }
+                // What was not tried may not load.
+                if loaded.all_load() && plan.packages.len() == self.prepared.plan.packages.len() {
                     reuse.keep(&Workload::Load, &loaded.ran);
                 }
                 loaded
@@ -352,17 +364,15 @@ impl<'a> Build<'a> {
         });
         let mut warnings: Vec<String> = warnings.collect();
         let is_needed = |uuid| plan.packages.iter().any(|package| package.uuid == uuid && package.needed);
-        let stuck: Vec<_> =
-            plan.packages.iter().filter(|package| loaded.stuck.contains(&package.name)).collect();
-        let rests_on_stuck = |uuid| {
+        let rests_on_breaking = |uuid| {
             let is_below = |other: Uuid| {
                 self.prepared.environment.dependents_of(other).iter().any(|package| package.uuid == uuid)
             };
-            stuck.iter().find(|package| package.uuid != uuid && is_below(package.uuid))
+            loaded.breaking.iter().find(|breaking| **breaking != uuid && is_below(**breaking))
         };
         let reasons = loaded.failed.into_iter().map(|(uuid, error)| {
-            let reason = if let Some(stuck) = rests_on_stuck(uuid) {
-                LeftOutReason::DependsOnBroken(stuck.name.clone())
+            let reason = if let Some(breaking) = rests_on_breaking(uuid) {
+                LeftOutReason::DependsOnBroken(self.owner_name(&Owner::Package(*breaking)))
             } else if is_needed(uuid) {
                 LeftOutReason::DoesNotLoad(error)
             } else {
@@ -372,11 +382,33 @@ impl<'a> Build<'a> {
         });
         let mut plan = plan.without(&reasons.collect());
         warnings.extend(broken(&plan));
+        let from_source = self.from_source.borrow();
+        let from_source = plan.packages.iter().filter(|package| from_source.contains(&package.name));
+        warnings.extend(from_source.map(|package| {
+            format!(
+                "precompiling {} was stuck, so it is loaded from its source, with what depends on it; a session without the image \
+                 would precompile it",
+                package.name
+            )
+        }));
         plan.extensions.retain(|extension| !loaded.failed_extensions.contains_key(&extension.identity()));
         let mut cleaning = cleaning.borrow_mut();
         cleaning.begin(self.modules(&plan), self.modules_of_kernel());
         cleaning.arrive(loaded.ran);
         Ok(PackagesLoaded { plan, warnings, phase })
+    }
+
+    /// What is not waited for since it was stuck before, and what depends on it, with the reason.
+    fn known_stuck(&self) -> BTreeMap<Uuid, LeftOutReason> {
+        let known = [StuckIn::Loading, StuckIn::Writing].map(|place| self.prepared.known_stuck(place));
+        let known: Vec<_> = known.into_iter().flatten().collect();
+        let dependents = known.iter().flat_map(|(uuid, name)| {
+            let dependents = self.prepared.environment.dependents_of(*uuid).into_iter();
+            dependents.map(|package| (package.uuid, LeftOutReason::DependsOnBroken((*name).to_owned())))
+        });
+        let before = "it was stuck before, so it is not waited for (`--retry` tries again)";
+        let themselves = known.iter().map(|(uuid, _)| (*uuid, LeftOutReason::Breaks(before.to_owned())));
+        dependents.chain(themselves).collect()
     }
 
     /// The build's report while test suites run.

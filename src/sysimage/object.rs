@@ -33,6 +33,8 @@ pub struct ObjectInputs<'a> {
     pub log: PathBuf,
     /// How long it may take.
     pub time_limit: Option<Duration>,
+    /// Whether a package was stuck before, in another process.
+    pub is_suspect: bool,
 }
 
 /// How long the process may take for what comes before writing.
@@ -139,7 +141,8 @@ impl<'a> ObjectProcess<'a> {
             .args([inputs.loaded(), inputs.replayed()])
             .args(inputs.other_project_files.iter().copied())
             .envs([allocator()])
-            .waits_for(inputs.all_given());
+            .waits_for(inputs.all_given())
+            .suspect(inputs.is_suspect);
         let started = Instant::now();
         let running = process::start(&command, inputs.time_limit, &inputs.log).await?;
         Ok(Self { inputs, running, started })

@@ -20,8 +20,10 @@ pub struct Loaded {
     pub ran: Ran,
     /// The packages that do not load, with the reason.
     pub failed: BTreeMap<Uuid, String>,
-    /// The names of packages whose precompiling was stuck: what depends on them does not load either.
-    pub stuck: BTreeSet<String>,
+    /// Those of the packages that ended the whole process: what depends on them does not load either.
+    pub breaking: BTreeSet<Uuid>,
+    /// Those of them that did nothing any more until they were ended.
+    pub stuck: BTreeSet<Uuid>,
     /// Whether the build's time budget ended it: then nothing is known of the packages that it did not come to.
     pub cut_short: bool,
     /// The extensions that do not, with the reason. Their packages work without them, as Julia lets them.
@@ -34,6 +36,7 @@ impl Loaded {
         Self {
             ran,
             failed: BTreeMap::new(),
+            breaking: BTreeSet::new(),
             stuck: BTreeSet::new(),
             cut_short: false,
             failed_extensions: BTreeMap::new(),
@@ -58,10 +61,11 @@ pub enum LoadError {
 }
 
 /// Loads every package and extension, each with its name, in a fresh Julia, which precompiles those that are not yet, and traces what that compiles. `give_up_on` is told
-/// of a process in which precompiling was stuck for the second time.
+/// of a process in which precompiling was stuck for the second time; after that, packages are loaded from their source.
 pub async fn load(
     runner: &Runner<'_>,
     modules: &[(Identity, &str)],
+    dependents_of: impl Fn(Uuid) -> Vec<Uuid>,
     give_up_on: impl Fn(&Finished),
 ) -> Result<Loaded, LoadError> {
     let list = runner.traces.join("load-packages");
@@ -91,8 +95,9 @@ pub async fn load(
         loaded: BTreeSet::new(),
     };
     let mut failed: BTreeMap<Identity, String> = BTreeMap::new();
-    let (mut is_suspect, mut stuck) = (false, BTreeSet::new());
-    for _ in 0..ROUNDS {
+    let mut is_suspect = !runner.precompiles();
+    let (mut breaking, mut stuck) = (BTreeSet::new(), BTreeSet::new());
+    while breaking.len() < ROUNDS {
         let remaining = modules.iter().filter(|(module, _)| {
             !failed.contains_key(module) && !failed.contains_key(&Identity::from(module.package))
         });
@@ -115,7 +120,7 @@ pub async fn load(
         if ran.outcome == Outcome::Timeout && limit < runner.time_limit {
             ran.cut_short = true;
             let (failed, failed_extensions) = by_kind(failed);
-            return Ok(Loaded { ran, failed, stuck, failed_extensions, cut_short: true });
+            return Ok(Loaded { ran, failed, breaking, stuck, failed_extensions, cut_short: true });
         }
         if finished.newly_stuck().next().is_some() {
             if !is_suspect {
@@ -126,27 +131,35 @@ pub async fn load(
             }
             give_up_on(&finished);
         }
-        stuck.extend(finished.stuck.iter().map(|package| package.name.clone()));
+        let not_precompiled = finished.stuck.iter().map(|package| package.name.clone());
+        if runner.precompiles() && not_precompiled.len() > 0 {
+            runner.from_source.borrow_mut().extend(not_precompiled);
+            failed.clear();
+            continue;
+        }
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         failed.extend(results.failed.into_iter().map(|(module, error)| {
             let name = name_of(modules, &module);
-            let stuck = finished.stuck.iter().find(|package| Some(package.name.as_str()) == name);
-            let own_words = || name.and_then(|name| precompile_error(&text, name));
-            (module, stuck.map(ToString::to_string).or_else(own_words).unwrap_or(error))
+            let own_words = name.and_then(|name| precompile_error(&text, name));
+            (module, own_words.unwrap_or(error))
         }));
-        match results.unfinished {
-            Some(module) if !finished.ending.is_success() => {
-                failed.insert(module, format!("Julia {} while loading it", finished.ending));
-            }
-            _ => break,
+        let Some(module) = results.unfinished.filter(|_| !finished.ending.is_success()) else { break };
+        if module.extension.is_none() {
+            let dependents = dependents_of(module.package).into_iter().map(Identity::from);
+            failed.extend(dependents.map(|dependent| (dependent, "it ended Julia".to_owned())));
         }
+        breaking.insert(module.package);
+        if ran.outcome == Outcome::Stuck {
+            stuck.insert(module.package);
+        }
+        failed.insert(module, format!("Julia {} while loading it", finished.ending));
     }
     if ran.outcome == Outcome::Ok && !failed.is_empty() {
         ran.outcome = Outcome::Failed;
     }
     let (failed, failed_extensions) = by_kind(failed);
-    Ok(Loaded { ran, failed, stuck, failed_extensions, cut_short: false })
+    Ok(Loaded { ran, failed, breaking, stuck, failed_extensions, cut_short: false })
 }
 
 /// Packages and extensions apart.

@@ -1,6 +1,6 @@
 //! Running workloads, several at once.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -140,6 +140,8 @@ pub struct Runner<'a> {
     pub turns: Semaphore,
     /// How many of these may be test suites: while there are fewer, nothing else waits for a suite to end.
     pub suites: Semaphore,
+    /// The packages whose precompiling is stuck. While there are any, processes precompile nothing: these are loaded from their source.
+    pub from_source: &'a RefCell<BTreeSet<String>>,
 }
 
 impl Runner<'_> {
@@ -335,6 +337,7 @@ impl Runner<'_> {
             .arg(&suite.package)
             .arg(trace)
             .args(self.differences().test_arguments())
+            .args(self.source_arguments())
             .args(self.counting())
             .args(self.shadowing())
             .envs(self.differences().pkg_variables());
@@ -387,7 +390,17 @@ impl Runner<'_> {
 
     /// A Julia in the project that traces what it compiles.
     pub(super) fn traced(&self, trace: &Path) -> Command {
-        self.drivers.command().option("--trace-compile=", trace).args(self.counting())
+        let command = self.drivers.command().option("--trace-compile=", trace);
+        command.args(self.source_arguments()).args(self.counting())
+    }
+
+    /// Whether its processes precompile what is not precompiled.
+    pub(super) fn precompiles(&self) -> bool {
+        self.from_source.borrow().is_empty()
+    }
+
+    fn source_arguments(&self) -> &'static [&'static str] {
+        if self.precompiles() { &[] } else { self.differences().source_arguments() }
     }
 
     fn differences(&self) -> Differences {
