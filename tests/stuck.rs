@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -276,6 +277,58 @@ fn what_has_a_twentieth_of_a_core_is_not_stuck() {
         start = time()
         while time() - start < 12; work(1000); end",
         group.0.join("cgroup.procs")
+    );
+    let report = suite(&tests).jlsys(&["trace", "--json"]).expect_status(0).json();
+    assert_eq!(workload(&report, "Slow")["outcome"], "ok", "{report:#}");
+}
+
+/// Control groups (version 1) of which the one has 16 MB of memory, and the other gets 32 pages a second from the disk with the swap; `None`
+/// where there is no swap, or this user may not make them.
+struct SwappingGroups {
+    memory: PathBuf,
+    disk: PathBuf,
+}
+
+impl SwappingGroups {
+    fn new() -> Option<Self> {
+        let swaps = std::fs::read_to_string("/proc/swaps").ok()?;
+        let swap = std::fs::metadata(swaps.lines().nth(1)?.split_whitespace().next()?).ok()?;
+        let device = if swap.is_file() { swap.dev() } else { swap.rdev() };
+        let name = format!("jlsys-swapping-{}", std::process::id());
+        let root = Path::new("/sys/fs/cgroup");
+        let groups = Self { memory: root.join("memory").join(&name), disk: root.join("blkio").join(&name) };
+        std::fs::create_dir(&groups.memory).ok()?;
+        std::fs::create_dir(&groups.disk).ok()?;
+        std::fs::write(groups.memory.join("memory.limit_in_bytes"), "16777216").ok()?;
+        let rate = format!("{}:{} 131072", rustix::fs::major(device), rustix::fs::minor(device));
+        std::fs::write(groups.disk.join("blkio.throttle.read_bps_device"), rate).ok()?;
+        Some(groups)
+    }
+}
+
+impl Drop for SwappingGroups {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.memory);
+        let _ = std::fs::remove_dir(&self.disk);
+    }
+}
+
+#[test]
+fn what_waits_for_its_memory_to_come_back_from_swap_is_not_stuck() {
+    let Some(groups) = SwappingGroups::new() else {
+        println!("skipped: it needs swap, and the right to make control groups (version 1)");
+        return;
+    };
+    let tests = format!(
+        "using Slow
+        look(data) = (sum = 0; start = time(); while time() - start < 12; sum += data[rand(1:length(data))]; end; sum)
+        look(ones(Int, 10))
+        write({:?}, string(getpid()))
+        data = rand(Int, 4 << 20)
+        write({:?}, string(getpid()))
+        look(data)",
+        groups.memory.join("cgroup.procs"),
+        groups.disk.join("cgroup.procs")
     );
     let report = suite(&tests).jlsys(&["trace", "--json"]).expect_status(0).json();
     assert_eq!(workload(&report, "Slow")["outcome"], "ok", "{report:#}");
