@@ -119,7 +119,7 @@ pub struct WorkArgs {
     /// How many workloads to run at once (by default as many as cores and memory allow)
     #[arg(long, short, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
-    /// How long a process may do nothing at all before it is ended, instead of `stall-limit` in jlsys.toml (by default 90s)
+    /// How long a process may do nothing at all before it is ended, instead of `stall-limit` in jlsys.toml (by default 80s)
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub stall_limit: Option<u64>,
     #[command(flatten)]

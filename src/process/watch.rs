@@ -17,7 +17,7 @@ pub struct Watch {
 }
 
 /// How long a command may do nothing when nobody says: longer than anything takes a nap, shorter than one waits for an answer.
-pub const STALL_LIMIT: Duration = Duration::from_secs(90);
+pub const STALL_LIMIT: Duration = Duration::from_secs(80);
 
 static WATCH: RwLock<Option<Watch>> = RwLock::new(None);
 
