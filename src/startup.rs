@@ -19,10 +19,12 @@ use crate::sysimage::{NoTarget, Replay, Stalled, code_generation, memory_for, sa
 use crate::trace::ReplayResults;
 use crate::uuid::Uuid;
 
+mod caches;
 pub mod groups;
 mod identity;
 mod trial;
 
+pub use caches::{KnownCaches, package_of};
 pub use groups::{Group, Loading};
 pub use trial::{Tried, TriedGroup, loads, try_groups};
 

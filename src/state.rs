@@ -82,13 +82,9 @@ impl State {
         match entry {
             Ok(entry) if entry.runs_on(&HostCpu::detect()) == Some(false) => Self::OtherCpu,
             Ok(entry) => {
-                let stale = entry.stale_groups(&prepared.depots);
+                let stale = entry.stale_groups(&prepared.here());
                 // Julia would load nothing of it.
-                if stale.is_all() {
-                    Self::Stale(stale.changes().collect())
-                } else {
-                    Self::Ready(Box::new(entry))
-                }
+                if stale.is_all() { Self::Stale(stale.changes) } else { Self::Ready(Box::new(entry)) }
             }
             Err(Unusable::OtherWorld(differences)) => Self::OtherWorld(differences),
             Err(Unusable::Unmappable(why)) => Self::Unmappable(why),

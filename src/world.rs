@@ -49,6 +49,16 @@ impl<'a> Here<'a> {
         Self { environment, depots, julia, home, folders: Default::default() }
     }
 
+    /// Where packages are installed.
+    pub fn depots(&self) -> &Depots {
+        self.depots
+    }
+
+    /// The Julia.
+    pub fn julia(&self) -> &JuliaInstall {
+        self.julia
+    }
+
     /// Where a package lies.
     fn folder(&self, uuid: Uuid) -> Option<PathBuf> {
         let look_up = || {

@@ -280,6 +280,102 @@ fn what_julia_precompiled_again_is_made_again_alone() {
     assert!(!compiled.exists(), "something was precompiled");
 }
 
+/// Runs plain Julia in the project.
+fn plain(project: &Project, args: &[&str]) {
+    let args: Vec<&str> = ["--startup-file=no", "--project"].iter().chain(args).copied().collect();
+    let ran = project.command_for(support::julia(), &args).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
+fn what_rests_on_another_cache_than_julia_takes_is_made_again() {
+    if !is_possible() {
+        return;
+    }
+    let wholes = package("Wholes", "using Shapes\nwhole(square) = string(Shapes.area(square))");
+    let script = "using Wholes, Words; Wholes.whole(Wholes.Shapes.Square(2)); Words.shout(\"a\")";
+    let project = Project::new()
+        .package(shapes().indirect())
+        .package(wholes.depends_on("Shapes"))
+        .package(words())
+        .file("precompile.jl", script)
+        .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+        .write();
+    let number = quick(&project)["groups"].as_array().unwrap().len();
+    let loaded = |code: &str| prints(&project, &["-e", &format!("{code}; print({GROUPS})")]);
+    let is_reused = |report: &Value, package: &str| {
+        let groups = report["groups"].as_array().unwrap().clone();
+        let of_package = groups.iter().filter(|group| group["packages"].to_string().contains(package));
+        of_package.map(|group| group["reused"].as_bool().unwrap()).collect::<Vec<_>>()
+    };
+
+    // It leaves caches of Wholes and of Shapes that every session takes from then on.
+    plain(&project, &["-O3", "-e", "using Wholes"]);
+    let status = project.jlsys(&["status"]).expect_status(0);
+    status.expect_stdout("in part").expect_stdout("Julia took to another cache of Wholes (");
+    assert_eq!(loaded("using Words"), "1");
+    let after = quick(&project);
+    assert_eq!(after["outcome"], "built");
+    assert!(is_reused(&after, "Wholes").iter().all(|it| !it), "{after:#}");
+    assert!(is_reused(&after, "Words").contains(&true), "{after:#}");
+    assert_eq!(loaded("using Wholes, Words"), number.to_string());
+    assert_eq!(quick(&project)["outcome"], "hit");
+    assert!(!project.jlsys(&["status"]).expect_status(0).stdout().contains("in part"));
+
+    // Nothing of it is used with another cache of each package.
+    plain(&project, &["-O3", "-e", "using Words"]);
+    let of_wholes = project.depot().join(format!("compiled/v1.{}/Wholes", support::julia_minor()));
+    let mut caches: Vec<_> = std::fs::read_dir(of_wholes).unwrap().map(|file| file.unwrap().path()).collect();
+    caches.retain(|file| file.extension().is_some_and(|ending| ending == "ji"));
+    let used = |file: &std::path::PathBuf| file.metadata().unwrap().modified().unwrap();
+    caches.sort_by_key(used);
+    let [first, _] = &caches[..] else { panic!("{caches:?}") };
+    std::fs::File::options()
+        .append(true)
+        .open(first)
+        .unwrap()
+        .set_modified(std::time::SystemTime::now())
+        .unwrap();
+    let status = project.jlsys(&["status"]).expect_status(1);
+    status.expect_stdout("stale: Julia took to another cache of W").expect_stdout("and 1 change more");
+    let ran = project.jlsys(&["run", "--", "-e", &format!("using Wholes, Words; print({GROUPS})")]);
+    ran.expect_status(0).expect_stdout("0").expect_stderr("plain Julia: Julia took to another cache of W");
+    assert_eq!(quick(&project)["outcome"], "built");
+    assert_eq!(loaded("using Wholes, Words"), number.to_string());
+}
+
+#[test]
+fn what_another_project_precompiled_is_no_other_cache() {
+    if !is_possible() {
+        return;
+    }
+    let first = project().write();
+    let report = quick(&first);
+    // Beside it, with other versions in the same depot.
+    let elsewhere = first.outside("elsewhere");
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    for file in ["Project.toml", "Manifest.toml"] {
+        std::fs::copy(first.path(file), elsewhere.join(file)).unwrap();
+    }
+    let source = "longest(words) = first(words)\nshout(word) = word";
+    let project = first.replace(package("Words", source).version("1.1.0")).write();
+    let newer = std::fs::read_to_string(project.path("Manifest.toml")).unwrap();
+    let older = std::fs::read_to_string(elsewhere.join("Manifest.toml")).unwrap();
+    assert_ne!(newer, older);
+    std::fs::write(elsewhere.join("Manifest.toml"), newer).unwrap();
+    std::fs::write(project.path("Manifest.toml"), older).unwrap();
+    std::fs::copy(project.path("Project.toml"), elsewhere.join("Project.toml")).unwrap();
+    let other = format!("--project={}", elsewhere.display());
+    plain(
+        &project,
+        &[other.as_str(), "-e", "using Shapes, Words; print(Words.shout(\"a\") == \"a\" || exit(1))"],
+    );
+    let status = project.jlsys(&["status"]).expect_status(0).stdout();
+    assert!(!status.contains("in part"), "{status}");
+    let number = report["groups"].as_array().unwrap().len().to_string();
+    assert_eq!(prints(&project, &["-e", &format!("using Shapes, Words; print({GROUPS})")]), number);
+}
+
 #[test]
 fn a_group_that_cannot_be_built_is_left_out() {
     if !is_possible() {

@@ -13,7 +13,6 @@ use super::startup::{StaleGroups, StartupFiles};
 use super::trust::Trust;
 use super::{FORMAT, REPORT, read_json, startup, usage, write_atomically};
 use crate::cpu::HostCpu;
-use crate::environment::Depots;
 use crate::file::{Sha256Digest, Stamp};
 use crate::key::{Key, KeyInputs, KeyWorkload};
 use crate::report::{Report, Tier};
@@ -195,14 +194,14 @@ impl Entry {
         self.header.startup.as_ref().map(|_| self.folder.join(startup::FOLDER))
     }
 
-    /// Which groups of the entry's startup package Julia would not load any more, where it looks for caches in these depots.
-    pub fn stale_groups(&self, depots: &Depots) -> StaleGroups {
-        self.header.startup.as_ref().map(|startup| startup.stale(depots)).unwrap_or_default()
+    /// Which groups of the entry's startup package Julia would not load here any more.
+    pub fn stale_groups(&self, here: &Here<'_>) -> StaleGroups {
+        self.header.startup.as_ref().map(|startup| startup.stale(here)).unwrap_or_default()
     }
 
     /// A group of the entry's startup package that can be taken over, if it has it: its cache, within the startup package's folder.
-    pub fn fresh_group(&self, uuid: Uuid, depots: &Depots) -> Option<PathBuf> {
-        self.header.startup.as_ref()?.fresh_group(uuid, depots)
+    pub fn fresh_group(&self, uuid: Uuid, here: &Here<'_>) -> Option<PathBuf> {
+        self.header.startup.as_ref()?.fresh_group(uuid, here)
     }
 
     /// When it was last used, up to an hour.

@@ -3,6 +3,7 @@
 //! Julia's caches know their sources by path, and an entry moves when it is committed. So the sources, which are the same for every
 //! project, lie in the cache's own `startup/`, under the digest of what they say.
 
+use std::collections::BTreeMap;
 use std::fs::{File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,11 @@ use walkdir::WalkDir;
 use super::contents::Contents;
 use super::image_file::ImageFile;
 use super::{Cache, CacheError, create_private, read_json, write_atomically};
-use crate::environment::Depots;
 use crate::file::{Stamp, copy_file, set_mode};
 use crate::julia::Driver;
-use crate::startup::SOURCES;
+use crate::startup::{KnownCaches, SOURCES, package_of};
 use crate::uuid::Uuid;
+use crate::world::Here;
 
 /// The folder of a startup package in its entry, and of the sources in the cache.
 pub(super) const FOLDER: &str = "startup";
@@ -159,12 +160,6 @@ impl KnownFile {
     fn is_as_it_was(&self) -> bool {
         Stamp::of(&self.path).is_ok_and(|stamp| stamp.same_content(&self.stamp))
     }
-
-    /// The package whose cache this is: `compiled/v1.10/NAME/SLUG.so`.
-    fn package(&self) -> String {
-        let name = self.path.parent().and_then(Path::file_name).unwrap_or_default();
-        name.to_string_lossy().into_owned()
-    }
 }
 
 impl StartupFiles {
@@ -173,25 +168,46 @@ impl StartupFiles {
         self.sources.iter().map(|source| (source.path.as_path(), &source.stamp))
     }
 
-    /// Which groups Julia would not load, as a package that they rest on was precompiled again since, or its cache is not in these depots;
-    /// and which packages those are.
-    pub(super) fn stale(&self, depots: &Depots) -> StaleGroups {
+    /// Which groups Julia would not load here, and why: a package that they rest on was precompiled again since, its cache is not in these
+    /// depots, or Julia takes another one.
+    pub(super) fn stale(&self, here: &Here<'_>) -> StaleGroups {
+        let depots = here.depots();
         let is_there = |known: &KnownFile| known.is_as_it_was() && depots.have(&known.path);
-        let changed: Vec<bool> = self.rests_on.iter().map(|known| !is_there(known)).collect();
-        let is_stale =
-            |group: &&StartupGroup| group.rests_on.iter().any(|at| changed.get(*at) != Some(&false));
-        let changed_files = self.rests_on.iter().zip(&changed).filter(|(_, changed)| **changed);
-        StaleGroups {
-            groups: self.groups.iter().filter(is_stale).map(|group| group.uuid).collect(),
-            of: self.groups.len(),
-            packages: changed_files.map(|(known, _)| known.package()).collect(),
+        let mut changes: Vec<Option<String>> = vec![None; self.rests_on.len()];
+        for (known, change) in self.rests_on.iter().zip(&mut changes) {
+            let package = package_of(&known.path);
+            *change = (!is_there(known)).then(|| format!("what Julia precompiled for {package} changed"));
         }
+        // What a package brings along Julia takes as that was built with it. So what counts is which one it takes of those that a session loads.
+        let caches = self.rests_on.iter().map(|known| known.path.as_path());
+        let caches = KnownCaches::new(depots, here.julia().differences(), caches);
+        let mut instead: BTreeMap<usize, Option<PathBuf>> = BTreeMap::new();
+        let mut is_stale = |group: &&StartupGroup| {
+            let mut is_stale = false;
+            for at in &group.rests_on {
+                let Some((known, change)) = self.rests_on.get(*at).zip(changes.get(*at)) else { return true };
+                is_stale |= change.is_some();
+                if change.is_none() && group.packages.contains(&package_of(&known.path)) {
+                    let instead = instead.entry(*at).or_insert_with(|| caches.taken_instead(&known.path));
+                    is_stale |= instead.is_some();
+                }
+            }
+            is_stale
+        };
+        let groups = self.groups.iter().filter(&mut is_stale).map(|group| group.uuid).collect();
+        for (at, other) in instead {
+            let Some(other) = other else { continue };
+            let name = other.file_name().unwrap_or_default().to_string_lossy();
+            let package = package_of(&other);
+            changes[at] = Some(format!("Julia took to another cache of {package} ({name})"));
+        }
+        StaleGroups { groups, of: self.groups.len(), changes: changes.into_iter().flatten().collect() }
     }
 
     /// A group that can be taken over, if it has it: its cache, within the startup package's folder.
-    pub(super) fn fresh_group(&self, uuid: Uuid, depots: &Depots) -> Option<PathBuf> {
+    pub(super) fn fresh_group(&self, uuid: Uuid, here: &Here<'_>) -> Option<PathBuf> {
         let group = self.groups.iter().find(|group| group.uuid == uuid)?;
-        let is_fresh = !self.stale(depots).groups.contains(&uuid);
+        let is_fresh = !self.stale(here).groups.contains(&uuid);
         is_fresh.then(|| group.cache.clone())
     }
 }
@@ -203,19 +219,14 @@ pub struct StaleGroups {
     pub groups: Vec<Uuid>,
     /// How many groups there are in all.
     pub of: usize,
-    /// The names of the packages that are the reason.
-    pub packages: Vec<String>,
+    /// Why: what changed, one sentence's beginning each.
+    pub changes: Vec<String>,
 }
 
 impl StaleGroups {
     /// Whether nothing of the startup package can be used.
     pub fn is_all(&self) -> bool {
         self.of > 0 && self.groups.len() == self.of
-    }
-
-    /// What changed, one sentence's beginning each.
-    pub fn changes(&self) -> impl Iterator<Item = String> {
-        self.packages.iter().map(|package| format!("what Julia precompiled for {package} changed"))
     }
 }
 

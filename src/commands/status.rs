@@ -99,7 +99,7 @@ fn text(prepared: &Prepared, state: &State, args: &StatusArgs) -> String {
 
 /// What changed that some groups of a startup package rest on, while others can be used.
 fn changes_in_part(prepared: &Prepared, entry: &Entry) -> Vec<String> {
-    entry.stale_groups(&prepared.depots).changes().collect()
+    entry.stale_groups(&prepared.here()).changes
 }
 
 /// Shows what the key is made of.

@@ -118,6 +118,12 @@ impl Differences {
         self.has_package_images()
     }
 
+    /// Whether a session takes caches that were made with `-g2` as well (1.11, `jl_match_cache_flags` in src/staticdata_utils.c), and not only
+    /// those of `-O3`.
+    pub fn takes_more_debugging(self) -> bool {
+        self.since(11)
+    }
+
     /// Whether a file that is loaded first (`-L`) can stand beside `-p`: since 1.12 Julia ends there
     /// (<https://github.com/JuliaLang/julia/issues/59933>).
     pub fn loads_files_beside_processes(self) -> bool {

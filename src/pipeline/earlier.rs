@@ -45,7 +45,7 @@ pub fn settled(prepared: &Prepared, options: BuildOptions, budget: &Budget, stat
         if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
             return None;
         }
-        if report.image_pending && !options.quick || !entry.stale_groups(&prepared.depots).groups.is_empty() {
+        if report.image_pending && !options.quick || !entry.stale_groups(&prepared.here()).groups.is_empty() {
             return None;
         }
         report.outcome = BuildOutcome::Hit;

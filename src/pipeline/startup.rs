@@ -13,7 +13,6 @@ use tokio::sync::Semaphore;
 use super::Build;
 use super::cleaning::Selection;
 use crate::cache::{Entry, RestsOn, keep_rests_on};
-use crate::environment::Depots;
 use crate::error::Error;
 use crate::file::copy_file;
 use crate::plan::Plan;
@@ -307,8 +306,7 @@ impl Build<'_> {
             reused: false,
             left_out: None,
         };
-        let depots = &self.prepared.depots;
-        let before = earlier.iter().find_map(|entry| take_over(entry, uuid, depots, inputs.folder));
+        let before = earlier.iter().find_map(|entry| take_over(entry, uuid, self.prepared, inputs.folder));
         if let Some((cache, before)) = before {
             report = GroupReport { reused: true, ..before };
             return (Candidate { group, cache, report }, Ok(0));
@@ -413,8 +411,13 @@ impl Groups {
 }
 
 /// Copies a group out of an entry, if it is there and Julia would load it: its cache, and what was reported of it.
-fn take_over(entry: &Entry, uuid: Uuid, depots: &Depots, folder: &Path) -> Option<(PathBuf, GroupReport)> {
-    let cache = entry.fresh_group(uuid, depots)?;
+fn take_over(
+    entry: &Entry,
+    uuid: Uuid,
+    prepared: &Prepared,
+    folder: &Path,
+) -> Option<(PathBuf, GroupReport)> {
+    let cache = entry.fresh_group(uuid, &prepared.here())?;
     let report = entry.report().ok()?.groups.into_iter().find(|group| group.uuid == uuid)?;
     let (from, to) = (entry.startup()?.join(&cache), folder.join(&cache));
     std::fs::create_dir_all(to.parent()?).ok()?;
