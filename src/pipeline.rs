@@ -172,6 +172,21 @@ fn keep_within(prepared: &Prepared, progress: &Progress) {
     }
 }
 
+/// Whether a build can begin at all, before anything runs.
+pub async fn check(prepared: &Prepared) -> Result<(), Error> {
+    prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
+    prepared.cache.check_for_builds()?;
+    check_target(prepared).await
+}
+
+/// Whether Julia can generate code for the CPUs of the plan, as far as it says.
+async fn check_target(prepared: &Prepared) -> Result<(), Error> {
+    match prepared.ask_for_target().await {
+        Served::No(refusal) => Err(refusal.into()),
+        Served::Yes | Served::Unknown => Ok(()),
+    }
+}
+
 /// Builds the image, unless somebody else is at it: then waits, and finds theirs.
 async fn build_or_wait(
     prepared: &Prepared,
@@ -179,12 +194,8 @@ async fn build_or_wait(
     budget: Budget,
     progress: &Progress,
 ) -> Result<Report, Error> {
-    prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
+    check(prepared).await?;
     prepared.cache.prepare()?;
-    prepared.cache.check_for_builds()?;
-    if let Served::No(refusal) = prepared.ask_for_target().await {
-        return Err(refusal.into());
-    }
     let _lock = lock(&prepared.cache, &prepared.key, &budget, progress).await?;
     // Whoever had the lock may have built it.
     if let Some(report) = find(prepared, options, &budget).await {
@@ -228,6 +239,7 @@ pub async fn trace(
     progress: &Progress,
 ) -> Result<TraceReport, Error> {
     prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
+    check_target(prepared).await?;
     prepared.cache.prepare()?;
     watch(prepared, options, progress);
     let budget = Budget::starting_now(options.time_budget);

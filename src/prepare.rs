@@ -65,6 +65,8 @@ pub struct Prepared {
     pub overrides: Overrides,
     /// Why a session would take packages from elsewhere than the project, where it would: then no image is right for it.
     pub hidden: Option<String>,
+    /// Whether it is the default environment, since nobody named a project and there is none around.
+    pub is_last_resort: bool,
     /// The flags of the last build, where they count and the command has none of its own.
     pub remembered: Option<String>,
     /// Why the image is for this machine's CPUs alone, where it is to be used on others and this Julia cannot do that.
@@ -92,6 +94,7 @@ impl Prepared {
         let search = surroundings.search(request, &depots, &julia.facts.version);
         let files = search.belonging_to(project?)?;
         let hidden = search.in_front(&files.project_file);
+        let is_last_resort = files.is_last_resort;
         if files.is_last_resort && !request.falls_back {
             let series = julia.facts.version.major_minor();
             let place = surroundings.directory.to_owned();
@@ -119,7 +122,7 @@ impl Prepared {
             if request.builds {
                 overrides.found_cpu_target = None;
             } else if overrides.found_cpu_target.is_some() {
-                let known = Known { cache, julia, environment, depots, last_built, hidden };
+                let known = Known { cache, julia, environment, depots, last_built, hidden, is_last_resort };
                 return Self::with(known, overrides, None, request.falls_back);
             }
         }
@@ -135,7 +138,7 @@ impl Prepared {
             }
             overrides.found_cpu_target = Some(if gave_way.is_some() { CpuTarget::Native } else { wished });
         }
-        let known = Known { cache, julia, environment, depots, last_built, hidden };
+        let known = Known { cache, julia, environment, depots, last_built, hidden, is_last_resort };
         let prepared = Self::with(known, overrides, gave_way, request.falls_back)?;
         Ok(Self { remembered, ..prepared })
     }
@@ -146,7 +149,7 @@ impl Prepared {
         gave_way: Option<NoTarget>,
         for_session: bool,
     ) -> Result<Self, Error> {
-        let Known { cache, julia, environment, depots, last_built, hidden } = known;
+        let Known { cache, julia, environment, depots, last_built, hidden, is_last_resort } = known;
         let settings = Settings::load(environment.project_dir(), &overrides)?;
         let planned = |settings: &Settings| -> Result<(Plan, KeyInputs), Error> {
             let folder = |package: &Package| depots.package_dir(package, &julia.facts.stdlib);
@@ -175,6 +178,7 @@ impl Prepared {
             overrides,
             remembered: None,
             hidden,
+            is_last_resort,
             gave_way,
         })
     }
@@ -184,8 +188,9 @@ impl Prepared {
         let record = self.cache.project(&self.environment.project_file)?;
         let Self { cache, julia, environment, depots, .. } = self.clone();
         let overrides = record.overrides.clone();
-        let hidden = self.hidden.clone();
-        let known = Known { cache, julia, environment, depots, last_built: Some(record), hidden };
+        let (hidden, is_last_resort) = (self.hidden.clone(), self.is_last_resort);
+        let known =
+            Known { cache, julia, environment, depots, last_built: Some(record), hidden, is_last_resort };
         Self::with(known, overrides, None, true).ok()
     }
 
@@ -297,6 +302,7 @@ struct Known {
     depots: Depots,
     last_built: Option<ProjectRecord>,
     hidden: Option<String>,
+    is_last_resort: bool,
 }
 
 /// The variables that decide where things are.

@@ -149,6 +149,10 @@ impl State {
         let project = prepared.environment.project_dir().display();
         match self {
             Self::Ready(_) => "it is ready".to_owned(),
+            Self::Missing if prepared.is_last_resort => format!(
+                "there is no project here, and no image yet for {project}; `jlsys build --project @v{}` builds one",
+                prepared.julia.facts.version.major_minor()
+            ),
             Self::Missing => format!("no image yet for {project}; `jlsys build` builds one"),
             Self::Stale(changed) => match changed.as_slice() {
                 [] => "something changed since it was built, and what it was built from cannot be read; `jlsys build` \

@@ -45,6 +45,15 @@ fn the_default_environment_is_built_only_when_it_is_named() {
     let ran = project.jlsys(&["doctor"]).expect_status(1);
     ran.expect_stdout("no Project.toml here or above");
     expect_nothing_left(&project);
+
+    // A session takes it, and is told how it can have an image.
+    std::fs::write(default.join("Manifest.toml"), "").unwrap();
+    let words = format!("there is no project here, and no image yet for {}", default.display());
+    project
+        .jlsys(&["status"])
+        .expect_status(1)
+        .expect_stdout(&words)
+        .expect_stdout(&format!("--project @{name}"));
 }
 
 #[test]

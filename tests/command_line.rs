@@ -120,6 +120,10 @@ fn a_switch_with_another_value_is_said_and_means_plain_julia() {
     };
     assert_eq!((run("0"), run(""), run("1")), (String::new(), String::new(), String::new()));
     assert_eq!(run("yes"), "jlsys: plain Julia: JLSYS_DISABLE=yes is neither 1 (plain Julia) nor 0\n");
+    // The project is the same.
+    let code = ["run", "--", "-e", "print(Base.active_project())"];
+    let project = shim.project.jlsys(&code).expect_status(0).stdout();
+    shim.project.jlsys_with(&[("JLSYS_DISABLE", "1")], &code).expect_status(0).expect_stdout(&project);
 }
 
 #[test]

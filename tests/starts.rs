@@ -4,8 +4,10 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
+
 use support::shim::{Shim, base_image};
-use support::{Ran, julia};
+use support::{Project, Ran, julia, julia_is_since};
 
 const NOTEBOOK: &str = r#"{"cells":[{"cell_type":"code","source":["1 + 1"],"metadata":{},"outputs":[]}],
     "metadata":{"kernelspec":{"language":"julia","name":"julia-1.5","display_name":"Julia"}},"nbformat":4,"nbformat_minor":4}"#;
@@ -79,6 +81,65 @@ fn the_line_of_the_readme_starts_julia_always() {
         assert!(image.starts_with(project.cache().to_str().unwrap()), "{image}");
         assert_eq!(said, "");
     }
+
+    // Where there is no working folder any more, plain Julia starts; 1.5 does not.
+    if !julia_is_since(10) {
+        return;
+    }
+    let gone = format!(
+        r#"mkdir gone; cd gone; rmdir ../gone; "$1" -J "$("$0" path --project '{}')" -e "$2""#,
+        project.path("").display()
+    );
+    let (image, said) = line(&gone);
+    assert_eq!(image, base_image().display().to_string());
+    assert!(said.starts_with("jlsys: Julia's own image: "), "{said}");
+}
+
+/// Of two Julias that lie side by side, with a script that starts one of them.
+#[test]
+fn a_script_that_starts_another_julia_is_noticed() {
+    let project = Project::new().write();
+    let command = |name: &str, version: &str| {
+        let text = format!("#!/bin/sh\n# {version}\nexec '{}' \"$@\"\n", julia().display());
+        let path = project.outside(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let count = project.outside("asked");
+    let script = command("julia", "");
+    let text = |rest: &str| {
+        format!("#!/bin/sh\ncase $* in *probe.jl*) echo asked >>'{}' ;; esac\n{rest}\n", count.display())
+    };
+    let asked = || std::fs::read_to_string(&count).map_or(0, |text| text.lines().count());
+    let status =
+        || drop(project.jlsys_with(&[("JULIA", script.to_str().unwrap())], &["status"]).expect_status(1));
+
+    // One that names its Julia is asked when that is another.
+    let current = project.outside("current");
+    std::os::unix::fs::symlink(julia(), &current).unwrap();
+    std::fs::write(&script, text(&format!("exec '{}' \"$@\"", current.display()))).unwrap();
+    status();
+    status();
+    assert_eq!(asked(), 1);
+    std::fs::remove_file(&current).unwrap();
+    std::os::unix::fs::symlink(command("other", "another"), &current).unwrap();
+    status();
+    assert_eq!(asked(), 2);
+
+    // One that does not is asked each time.
+    std::fs::write(
+        &script,
+        text(&format!(
+            "folder={}; exec \"$folder/{}\" \"$@\"",
+            julia().parent().unwrap().display(),
+            julia().file_name().unwrap().to_str().unwrap()
+        )),
+    )
+    .unwrap();
+    status();
+    status();
+    assert_eq!(asked(), 4);
 }
 
 #[test]

@@ -20,7 +20,46 @@ struct ProbeRecord {
     base_image_stamp: Stamp,
     /// Where the times of these files say nothing.
     samples: Option<Samples>,
+    /// If the command is a script: what it names that leads to the executable.
+    way: Vec<Step>,
     facts: Facts,
+}
+
+/// A path in a script, and the file that it led to.
+#[derive(Debug, Serialize, Deserialize)]
+struct Step {
+    path: PathBuf,
+    leads_to: PathBuf,
+    stamp: Stamp,
+}
+
+/// How many scripts may start each other.
+const MOST_SCRIPTS: usize = 4;
+
+impl Step {
+    /// The way from a command to the executable, through scripts that name it or name others that do; `None` where it cannot be seen.
+    fn way(command: &Path, executable: &Path, scripts: usize) -> Option<Vec<Self>> {
+        let Some(script) =
+            script(command).filter(|_| command.canonicalize().is_ok_and(|it| it != executable))
+        else {
+            return Some(Vec::new());
+        };
+        let steps = paths_in(&script).filter_map(|path| {
+            let leads_to = path.canonicalize().ok()?;
+            let is_on_way =
+                leads_to == executable || scripts < MOST_SCRIPTS && self::script(&leads_to).is_some();
+            let rest = if is_on_way { Self::way(&leads_to, executable, scripts + 1)? } else { return None };
+            let stamp = Stamp::of(&path).ok()?;
+            Some(std::iter::once(Self { path, leads_to, stamp }).chain(rest))
+        });
+        let steps: Vec<Self> = steps.flatten().collect();
+        (!steps.is_empty()).then_some(steps)
+    }
+
+    fn is_as_before(&self) -> bool {
+        self.path.canonicalize().is_ok_and(|now| now == self.leads_to)
+            && Stamp::of(&self.path).is_ok_and(|stamp| stamp.same_file(&self.stamp))
+    }
 }
 
 /// What tells one Julia from another where every file has the same time of change.
@@ -61,6 +100,10 @@ impl Cache {
         let command_stamp = Stamp::of(&julia.command)?;
         let executable_stamp = Stamp::of(&julia.facts.executable)?;
         let base_image_stamp = Stamp::of(&julia.facts.base_image)?;
+        // What starts a Julia that it does not name may start another one tomorrow.
+        let Some(way) = Step::way(&julia.command, &julia.facts.executable.canonicalize()?, 0) else {
+            return Ok(());
+        };
         let samples = match have_times(&command_stamp, &executable_stamp, &base_image_stamp) {
             true => None,
             false => Some(Samples::of(&julia.command, &julia.facts.base_image)?),
@@ -73,6 +116,7 @@ impl Cache {
             executable_stamp,
             base_image_stamp,
             samples,
+            way,
             facts: julia.facts.clone(),
         };
         write_atomically(&probe_path(&self.root, &julia.command), &serde_json::to_vec(&record)?)
@@ -92,7 +136,8 @@ impl Place<'_> {
             && match &record.samples {
                 None => true,
                 Some(known) => Samples::of(command, &record.facts.base_image).ok()? == *known,
-            };
+            }
+            && record.way.iter().all(Step::is_as_before);
         // The answer decides what is executed, so another user must not have written it.
         (is_current && self.trust.check(&path).is_ok()).then(|| JuliaInstall {
             command: command.to_owned(),
@@ -102,6 +147,22 @@ impl Place<'_> {
     }
 }
 
+/// What is larger is no script that starts a Julia.
+const LARGEST_SCRIPT: u64 = 64 << 10;
+
+/// The text of a command that is a script.
+fn script(command: &Path) -> Option<String> {
+    let is_small = command.metadata().is_ok_and(|file| file.len() <= LARGEST_SCRIPT);
+    let text = is_small.then(|| std::fs::read(command).ok()).flatten()?;
+    text.starts_with(b"#!").then(|| String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The absolute paths that stand in a script.
+fn paths_in(script: &str) -> impl Iterator<Item = PathBuf> {
+    let words = script.split(|c: char| c.is_whitespace() || "\"'=;:|&()".contains(c));
+    words.filter(|word| word.starts_with('/')).map(PathBuf::from)
+}
+
 fn probe_path(root: &Path, command: &Path) -> PathBuf {
     root.join("probes").join(file_name_for(command.as_os_str().as_encoded_bytes()))
 }
@@ -109,6 +170,33 @@ fn probe_path(root: &Path, command: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_names_what_it_starts() {
+        let text = "#!/bin/sh\nroot=/opt/julia\nPATH=/a:/b exec \"/opt/julia/bin/julia\" \"$@\" # $HOME/x\n";
+        let paths: Vec<_> = paths_in(text).collect();
+        let expected = ["/opt/julia", "/a", "/b", "/opt/julia/bin/julia"].map(PathBuf::from);
+        assert_eq!(paths, expected);
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().canonicalize().unwrap().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let julia = write("program", "\x7fELF");
+        let inner = write("inner", &format!("#!/bin/sh\nexec '{}'\n", julia.display()));
+        let outer = write("outer", &format!("#!/bin/sh\necho /; exec {} $@\n", inner.display()));
+        let way = |command: &Path| {
+            Step::way(command, &julia, 0).map(|way| way.into_iter().map(|step| step.path).collect::<Vec<_>>())
+        };
+        assert_eq!(way(&julia), Some(Vec::new()));
+        assert_eq!(way(&outer), Some(vec![inner.clone(), julia.clone()]));
+        assert_eq!(way(&write("blind", "#!/bin/sh\nexec $JULIA\n")), None);
+        // A program that is none of these is taken as it is.
+        assert_eq!(way(&write("launcher", "\x7fELF")), Some(Vec::new()));
+        std::fs::write(&inner, format!("#!/bin/sh\nexec '{}'\n", outer.display())).unwrap();
+        assert_eq!(way(&outer), None);
+    }
 
     #[test]
     fn times_that_are_all_the_same_say_nothing() {

@@ -12,6 +12,7 @@ use crate::error::{Error, Exit};
 use crate::key::Key;
 use crate::pipeline::{self, BuildOptions, Expected, Outlook};
 use crate::prepare::Prepared;
+use crate::process;
 use crate::report::{BuildOutcome, DroppedPackage, Report, SCHEMA, Tier};
 use crate::state::State;
 use crate::workload::Kind;
@@ -55,7 +56,7 @@ pub(super) fn execute(prepared: &Prepared, options: BuildOptions, json: bool) ->
     };
     let settled = pipeline::settled(prepared, options, &budget, state);
     if settled.is_none() {
-        prepared.environment.check_installed(&prepared.depots, &prepared.julia.facts.stdlib)?;
+        process::block_on(pipeline::check(prepared)).map_err(Error::Runtime)??;
     }
     let outlook = settled.is_none().then(|| pipeline::outlook(prepared, options));
     let plan = &prepared.plan;

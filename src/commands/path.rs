@@ -1,9 +1,10 @@
 //! `jlsys path`: an image that Julia starts with, the project's or else Julia's own, so that a line with it in a shell works always.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::PathArgs;
 use crate::error::{Error, Exit};
+use crate::julia::{self, JuliaInstall, Wish};
 use crate::output::{print, tell};
 use crate::prepare::{Prepared, Request, find_julia, locate_cache};
 use crate::process;
@@ -49,10 +50,25 @@ fn find(request: &Request) -> Result<Found, String> {
 
 /// Julia's own image: to start with it is to start plain Julia.
 fn stock(request: &Request, env: bool, reason: &str) -> Result<Exit, Error> {
-    let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
-    let julia = find_julia(request.julia.as_deref(), &directory, &locate_cache()?)?;
+    // The line must go on wherever plain `julia` would. Only relative paths need a working folder.
+    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let julia = locate_cache()
+        .and_then(|cache| find_julia(request.julia.as_deref(), &directory, &cache))
+        .or_else(|error| asked_anew(request, &directory).ok_or(error))?;
     tell(format_args!("jlsys: Julia's own image: {reason}"));
     let option = if env { "--sysimage=" } else { "" };
     print(&format!("{option}{}\n", julia.facts.base_image.display()))?;
     Ok(Exit::Stock)
+}
+
+/// The Julia that is asked for, or where that is not there the one that the line itself starts, where it is not known and nothing can be kept.
+fn asked_anew(request: &Request, directory: &Path) -> Option<JuliaInstall> {
+    let variable = std::env::var("JULIA").ok();
+    let asked = Wish { option: request.julia.as_deref(), variable: variable.as_deref(), directory };
+    let on_path = Wish { option: None, variable: None, directory };
+    [asked, on_path].into_iter().find_map(|wish| {
+        let command = julia::discover(wish).ok()?;
+        let facts = process::block_on(julia::probe(&command)).ok()?.ok()?;
+        Some(JuliaInstall { command, facts, load_path: None })
+    })
 }

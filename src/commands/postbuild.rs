@@ -62,8 +62,8 @@ struct Done {
 fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
     let directory = std::env::current_dir().map_err(Error::WorkingFolder)?;
     let repository = repository(&directory);
-    let variable = std::env::var("JULIA_PROJECT").ok().filter(|project| !project.is_empty());
-    let project = match variable {
+    // Empty it is the default environment, as for Julia.
+    let project = match std::env::var_os("JULIA_PROJECT") {
         Some(_) => None,
         None => project_of(&directory),
     };

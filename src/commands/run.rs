@@ -28,7 +28,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
         request.julia = Some(channel.to_owned());
         args_for_julia = rest;
     }
-    let is_quiet = args.quiet || is_set(QUIET);
+    let is_quiet = args.quiet || is_set(QUIET) || is_set("JLSYS_DISABLE");
     let start = choose(args, &mut request, args_for_julia).or_else(|no_say| plain(&request, no_say))?;
     if let Some(reason) = start.reason.filter(|_| !is_quiet) {
         tell(format_args!("jlsys: plain Julia: {reason}"));
@@ -75,11 +75,7 @@ enum NoSay {
 }
 
 fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) -> Result<Start, NoSay> {
-    match std::env::var_os("JLSYS_DISABLE") {
-        Some(value) if value == "1" => return Err(NoSay::Asked),
-        Some(value) if value != "0" && !value.is_empty() => return Err(NoSay::Fault(Error::Disable(value))),
-        _ => {}
-    }
+    let disabled = std::env::var_os("JLSYS_DISABLE").filter(|value| value != "0" && !value.is_empty());
     let fault = NoSay::Fault;
     let directory = std::env::current_dir().map_err(Error::WorkingFolder).map_err(fault)?;
     let cache = locate_cache().map_err(fault)?;
@@ -100,6 +96,11 @@ fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) ->
         }
         Some(_) => return plain(project, None),
         None => {}
+    }
+    // In the same project as without it.
+    if let Some(value) = disabled {
+        let reason = (value != "1").then(|| Error::Disable(value).to_string());
+        return plain(project, reason);
     }
     let prepared = match Prepared::of(request, julia.clone(), cache, located) {
         Ok(prepared) => prepared,

@@ -6,9 +6,13 @@ use std::path::Path;
 use super::Workload;
 
 /// Puts the notebooks of a folder behind each other, by name; each chain is where its first was. One that reads what another wrote
-/// finds it, whatever else runs at the same time. Everything else is a chain of its own.
+/// finds it, whatever else runs at the same time. Where one of them names a folder above its own, all notebooks are in one chain. Everything else is a
+/// chain of its own.
 pub(super) fn chains(workloads: &[Workload]) -> Vec<Vec<&Workload>> {
     let mut chains: Vec<Vec<&Workload>> = Vec::new();
+    let is_one = workloads.iter().any(names_a_folder_above);
+    let notebook_folder =
+        |workload| notebook_folder(workload).map(|folder| if is_one { Path::new("") } else { folder });
     for workload in workloads {
         let folder = notebook_folder(workload);
         let chain = chains.iter_mut().find(|chain| folder.is_some() && notebook_folder(chain[0]) == folder);
@@ -21,6 +25,11 @@ pub(super) fn chains(workloads: &[Workload]) -> Vec<Vec<&Workload>> {
         chain.sort_by(|a, b| by_name(&a.name(), &b.name()));
     }
     chains
+}
+
+/// Whether it may read or write what lies in another notebook's folder.
+fn names_a_folder_above(workload: &Workload) -> bool {
+    matches!(workload, Workload::Notebook(notebook) if notebook.cells.iter().any(|cell| cell.contains("..\"") || cell.contains("../")))
 }
 
 fn notebook_folder(workload: &Workload) -> Option<&Path> {
@@ -61,34 +70,40 @@ mod tests {
     use crate::file::Sha256Digest;
     use crate::workload::{Notebook, Script};
 
+    fn notebook(name: &str, cell: &str) -> Workload {
+        let (name, path) = (name.into(), Path::new("/p").join(name));
+        let cells = vec![cell.to_owned()];
+        Workload::Notebook(Notebook { name, path, cells, with_commands: 0, sha256: Sha256Digest::of("") })
+    }
+
+    fn names(workloads: &[Workload]) -> Vec<Vec<String>> {
+        chains(workloads).iter().map(|chain| chain.iter().map(|workload| workload.name()).collect()).collect()
+    }
+
     #[test]
     fn notebooks_of_one_folder_are_in_one_chain() {
-        let notebook = |name: &str| {
-            let (name, path) = (name.into(), Path::new("/p").join(name));
-            Workload::Notebook(Notebook {
-                name,
-                path,
-                cells: Vec::new(),
-                with_commands: 0,
-                sha256: Sha256Digest::of(""),
-            })
-        };
         let script = Workload::Script(Script {
             name: "precompile.jl".into(),
             path: "/p/precompile.jl".into(),
             sha256: Sha256Digest::of(""),
         });
-        let names = ["10-plot.ipynb", "b/2.ipynb", "2-fit.ipynb", "b/1.ipynb", "1 read.ipynb"];
-        let mut workloads: Vec<Workload> = names.into_iter().map(notebook).collect();
+        let all = ["10-plot.ipynb", "b/2.ipynb", "2-fit.ipynb", "b/1.ipynb", "1 read.ipynb"];
+        let mut workloads: Vec<Workload> = all.into_iter().map(|name| notebook(name, "1:10; x...")).collect();
         workloads.insert(1, script);
-        let chains: Vec<Vec<String>> =
-            chains(&workloads).iter().map(|chain| chain.iter().map(|w| w.name()).collect()).collect();
         let expected: [&[&str]; 3] = [
             &["1 read.ipynb", "2-fit.ipynb", "10-plot.ipynb"],
             &["precompile.jl"],
             &["b/1.ipynb", "b/2.ipynb"],
         ];
-        assert_eq!(chains, expected);
+        assert_eq!(names(&workloads), expected);
+    }
+
+    #[test]
+    fn those_that_reach_into_other_folders_are_in_one_chain() {
+        for cell in ["write(\"../data.txt\", \"x\")", "joinpath(@__DIR__, \"..\", \"data.txt\")"] {
+            let workloads = [notebook("b/2-read.ipynb", "1"), notebook("a/1-write.ipynb", cell)];
+            assert_eq!(names(&workloads), [["a/1-write.ipynb", "b/2-read.ipynb"]]);
+        }
     }
 
     #[test]

@@ -32,8 +32,11 @@ pub(super) fn refused(error: &Error) -> Check {
 fn found(prepared: &Prepared, request: &Request) -> Check {
     let how = match &request.project {
         Some(_) => "--project",
-        None if std::env::var_os("JULIA_PROJECT").is_some_and(|name| !name.is_empty()) => "JULIA_PROJECT",
-        None => "the working folder",
+        None => match std::env::var_os("JULIA_PROJECT") {
+            Some(name) if name.is_empty() => "JULIA_PROJECT, which is empty",
+            Some(_) => "JULIA_PROJECT",
+            None => "the working folder",
+        },
     };
     let file = prepared.environment.project_file.display();
     let direct = count(prepared.environment.project.deps.len(), "direct dependency");
