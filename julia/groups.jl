@@ -6,7 +6,9 @@
 #
 #     group<TAB>ok|failed<TAB>seconds that loading the group took<TAB>bytes of memory that it took<TAB>what is wrong
 #
-# and behind it `cache<TAB>path` for the cache of each package that Julia judges the group by; at last, when a small program ran, `end`.
+# and behind it `cache<TAB>path` for the cache of each package that Julia judges the group by. Behind a cache that was not named before are the files
+# that it was compiled from, each as `file<TAB>time|content<TAB>UUID<TAB>size<TAB>time of change<TAB>path`, where the first says by what
+# Julia tells whether the file changed. At last, when a small program ran, `end`.
 
 "JlsysStartup, which comes by itself with the first package of a group."
 const FIRST = let waiting = filter(callback -> nameof(parentmodule(callback)) === :JlsysWaiting, Base.package_callbacks)
@@ -28,20 +30,41 @@ function try_group(names, packages)
     return "failed\t0\t0\tJulia does not take it for what was built"
 end
 
+function header_of(cache)
+    return open(cache) do io
+        iszero(Base.isvalid_cache_header(io)) && return nothing
+        # Since 1.11 paths in it are put together by where it lies.
+        return applicable(Base.parse_cache_header, io, cache) ? Base.parse_cache_header(io, cache) : Base.parse_cache_header(io)
+    end
+end
+
 "The caches of the packages that a cache rests on, without what is in Julia's own image."
 function rests_on(cache)
-    required = open(cache) do io
-        iszero(Base.isvalid_cache_header(io)) && return []
-        # Since 1.11 paths in it are put together by where it lies.
-        header = applicable(Base.parse_cache_header, io, cache) ? Base.parse_cache_header(io, cache) : Base.parse_cache_header(io)
-        return header[3]
-    end
-    origins = [get(Base.pkgorigins, package, nothing) for (package, _) in required]
+    header = header_of(cache)
+    header === nothing && return []
+    origins = [get(Base.pkgorigins, package, nothing) for (package, _) in header[3]]
     return [origin.cachepath for origin in origins if origin !== nothing && origin.cachepath !== nothing]
+end
+
+"Writes a line for each file that a cache was compiled from. Those of the standard library are Julia's own, and named where that was built."
+function write_files(io, cache)
+    header = header_of(cache)
+    header === nothing && return
+    package = first(first(header[1]))
+    path = Base.pkgorigins[package].path
+    path !== nothing && startswith(path, Sys.STDLIB) && return
+    for file in header[2][1]
+        isabspath(file.filename) && !occursin('\n', file.filename) || continue
+        # Until 1.10 by their times, and since then where a package asks for that.
+        judged = hasfield(typeof(file), :hash) && file.mtime < 0 ? "content" : "time"
+        information = stat(file.filename)
+        println(io, join(("file", judged, package.uuid, information.size, floor(Int64, information.mtime), file.filename), '\t'))
+    end
 end
 
 function try_groups(folder, results_file)
     FIRST === nothing || (FIRST.MEASURES[] = true)
+    seen = Set{String}()
     open(results_file, "w") do results
         for group in Meta.parse(read(joinpath(folder, "groups"), String)).args
             _, cache, names = group.args
@@ -49,6 +72,8 @@ function try_groups(folder, results_file)
             println(results, "group\t", try_group(names, packages))
             for cache in rests_on(joinpath(folder, cache))
                 println(results, "cache\t", cache)
+                cache in seen || write_files(results, cache)
+                push!(seen, cache)
             end
             flush(results)
         end

@@ -84,7 +84,7 @@ impl State {
             Ok(entry) => {
                 let stale = entry.stale_groups(&prepared.here());
                 // Julia would load nothing of it.
-                if stale.is_all() { Self::Stale(stale.changes) } else { Self::Ready(Box::new(entry)) }
+                if stale.is_all() { Self::OtherWorld(stale.changes) } else { Self::Ready(Box::new(entry)) }
             }
             Err(Unusable::OtherWorld(differences)) => Self::OtherWorld(differences),
             Err(Unusable::Unmappable(why)) => Self::Unmappable(why),

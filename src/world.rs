@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{Depots, Environment};
+use crate::environment::{Depots, Environment, Source};
 use crate::julia::JuliaInstall;
 use crate::uuid::Uuid;
 
@@ -66,6 +66,10 @@ impl<'a> Here<'a> {
             self.depots.package_dir(package, &self.julia.facts.stdlib)
         };
         self.folders.borrow_mut().entry(uuid).or_insert_with(look_up).clone()
+    }
+
+    fn has_by_path(&self, uuid: Uuid) -> bool {
+        self.environment.package(uuid).is_some_and(|package| matches!(package.source, Source::Path(_)))
     }
 
     fn name(&self, uuid: Uuid) -> String {

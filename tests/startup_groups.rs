@@ -337,11 +337,77 @@ fn what_rests_on_another_cache_than_julia_takes_is_made_again() {
         .set_modified(std::time::SystemTime::now())
         .unwrap();
     let status = project.jlsys(&["status"]).expect_status(1);
-    status.expect_stdout("stale: Julia took to another cache of W").expect_stdout("and 1 change more");
+    status.expect_stdout("stale: Julia took to another cache of W").expect_stdout("and 1 difference more");
     let ran = project.jlsys(&["run", "--", "-e", &format!("using Wholes, Words; print({GROUPS})")]);
     ran.expect_status(0).expect_stdout("0").expect_stderr("plain Julia: Julia took to another cache of W");
     assert_eq!(quick(&project)["outcome"], "built");
     assert_eq!(loaded("using Wholes, Words"), number.to_string());
+}
+
+#[test]
+fn a_package_that_julia_would_precompile_again_is_made_again() {
+    if !is_possible() {
+        return;
+    }
+    let outside = tempfile::tempdir().unwrap();
+    let table = outside.path().join("table.txt");
+    std::fs::write(&table, "1").unwrap();
+    let source = format!(
+        "include(joinpath(@__DIR__, \"..\", \"deps\", \"deps.jl\"))
+        const TABLE = {table:?}
+        include_dependency(TABLE)
+        const SIZE = length(read(TABLE, String))
+        engine(text) = join(map(uppercase, split(text)), ENGINE) * string(SIZE)"
+    );
+    let script = "using Engines, Own, Words; Engines.engine(\"a b\"); Words.shout(\"a\"); Own.sides([1, 2])";
+    let project = Project::new()
+        .package(package("Engines", &source))
+        .package(package("Own", "sides(lengths) = map(x -> x / 4, lengths)").by_path())
+        .package(words())
+        .file("precompile.jl", script)
+        .settings("include = [\"Own\"]\n[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+        .write();
+    let installed = std::fs::read_dir(project.depot().join("packages/Engines")).unwrap().next().unwrap();
+    let built = installed.unwrap().path().join("deps/deps.jl");
+    std::fs::create_dir_all(built.parent().unwrap()).unwrap();
+    std::fs::write(&built, "const ENGINE = \"1\"").unwrap();
+    let number = quick(&project)["groups"].as_array().unwrap().len();
+    let used = format!("using Engines, Own, Words; print(Engines.engine(\"a b\"), ' ', {GROUPS})");
+    assert_eq!(prints(&project, &["-e", &used]), format!("A1B1 {number}"));
+    assert_eq!(quick(&project)["outcome"], "hit");
+
+    let is_said = |said: &str, what_is_used: &str| {
+        project.jlsys(&["status"]).expect_status(0).expect_stdout("in part").expect_stdout(said);
+        assert_eq!(prints(&project, &["-e", &format!("using Words; print({GROUPS})")]), "1");
+        assert_eq!(quick(&project)["outcome"], "built");
+        assert!(!project.jlsys(&["status"]).expect_status(0).stdout().contains("in part"));
+        assert_eq!(prints(&project, &["-e", &used]), format!("{what_is_used} {number}"));
+    };
+    std::fs::write(&built, "const ENGINE = \"22\"").unwrap();
+    is_said("Engines: deps/deps.jl changed", "A22B1");
+    std::fs::write(&table, "123").unwrap();
+    is_said(&format!("Engines: {} changed", table.display()), "A22B3");
+    // Until 1.10 Julia goes by the times of files.
+    let touch = |file: &std::path::Path| {
+        let file = std::fs::File::options().append(true).open(file).unwrap();
+        file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(60)).unwrap();
+    };
+    touch(&project.path("Own/src/Own.jl"));
+    if julia_is_since(11) {
+        assert_eq!(quick(&project)["outcome"], "hit");
+        assert_eq!(prints(&project, &["-e", &used]), format!("A22B3 {number}"));
+    } else {
+        is_said("Own: src/Own.jl changed", "A22B3");
+    }
+    // With nothing left that would be loaded it is stale.
+    std::fs::write(&built, "const ENGINE = \"3\"").unwrap();
+    for package in ["Words", "Own"] {
+        let compiled = project.depot().join(format!("compiled/v1.{}", support::julia_minor()));
+        std::fs::remove_dir_all(compiled.join(package)).unwrap();
+    }
+    project.jlsys(&["status"]).expect_status(1).expect_stdout("Engines: deps/deps.jl changed");
+    let ran = project.jlsys(&["run", "--", "-e", "print(1)"]).expect_status(0).expect_stdout("1");
+    ran.expect_stderr("jlsys: plain Julia: ");
 }
 
 #[test]

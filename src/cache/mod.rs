@@ -60,7 +60,7 @@ pub use listing::{Damaged, ListedEntry, Listing, Lookup, LookupError};
 pub use lock::BuildLock;
 pub use project::{FailedBuild, ProjectRecord};
 pub use staging::Staging;
-pub use startup::{RestsOn, StaleGroups, StartupFiles, StartupGroup, keep_rests_on};
+pub use startup::{Foundation, RestsOn, StaleGroups, StartupFiles, StartupGroup, keep_rests_on};
 pub use stuck::StuckIn;
 pub use traces::{KeptTrace, TraceUsage};
 pub use verdict::Verdict;

@@ -19,7 +19,7 @@ use crate::file::{Stamp, copy_file, set_mode};
 use crate::julia::Driver;
 use crate::startup::{KnownCaches, SOURCES, package_of};
 use crate::uuid::Uuid;
-use crate::world::Here;
+use crate::world::{Here, ReadFile};
 
 /// The folder of a startup package in its entry, and of the sources in the cache.
 pub(super) const FOLDER: &str = "startup";
@@ -41,7 +41,7 @@ pub struct StartupFiles {
     /// The native code of the packages that it rests on: Julia judges by their caches whether a group fits. (It changes the time of the caches
     /// themselves whenever it loads them.)
     #[serde(default)]
-    rests_on: Vec<KnownFile>,
+    rests_on: Vec<KnownCache>,
     /// The groups.
     #[serde(default)]
     groups: Vec<StartupGroup>,
@@ -52,6 +52,16 @@ pub struct StartupFiles {
 struct KnownFile {
     path: PathBuf,
     stamp: Stamp,
+}
+
+/// What a package's cache was when a group was built that rests on it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KnownCache {
+    #[serde(flatten)]
+    code: KnownFile,
+    /// What it was compiled from: as soon as that is another, Julia precompiles the package again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    files: Vec<ReadFile>,
 }
 
 /// A group of a startup package.
@@ -65,6 +75,15 @@ pub struct StartupGroup {
     pub cache: PathBuf,
     /// Where what it rests on is in the list.
     rests_on: Vec<usize>,
+}
+
+/// What all groups rest on, as the build found it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Foundation {
+    /// For each group, what it rests on.
+    pub groups: Vec<RestsOn>,
+    /// The files that each of the caches was compiled from, but for those that the key covers.
+    pub files: BTreeMap<PathBuf, Vec<ReadFile>>,
 }
 
 /// What a group rests on, as the build found it.
@@ -111,7 +130,7 @@ pub(super) fn sources_in(cache: &Cache) -> PathBuf {
 }
 
 /// Keeps with a startup package what its groups rest on.
-pub fn keep_rests_on(folder: &Path, rests_on: &[RestsOn]) -> io::Result<()> {
+pub fn keep_rests_on(folder: &Path, rests_on: &Foundation) -> io::Result<()> {
     std::fs::write(folder.join(RESTS_ON), serde_json::to_vec(rests_on)?)
 }
 
@@ -132,16 +151,17 @@ pub(super) fn files(folder: &Path, sources: &Path, contents: &Contents) -> io::R
         sources: sources.collect::<io::Result<_>>()?,
         ..StartupFiles::default()
     };
-    let groups: Vec<RestsOn> = read_json(&folder.join(FOLDER).join(RESTS_ON))?;
+    let Foundation { groups, mut files } = read_json(&folder.join(FOLDER).join(RESTS_ON))?;
     for RestsOn { uuid, packages, cache, caches } in groups {
         let mut rests_on = Vec::new();
         for cache in caches {
             let path = cache.with_extension(std::env::consts::DLL_EXTENSION);
-            let known = startup.rests_on.iter().position(|known| known.path == path);
+            let known = startup.rests_on.iter().position(|known| known.code.path == path);
             rests_on.push(match known {
                 Some(known) => known,
                 None => {
-                    startup.rests_on.push(KnownFile::of(path)?);
+                    let files = files.remove(&cache).unwrap_or_default();
+                    startup.rests_on.push(KnownCache { code: KnownFile::of(path)?, files });
                     startup.rests_on.len() - 1
                 }
             });
@@ -162,6 +182,18 @@ impl KnownFile {
     }
 }
 
+impl KnownCache {
+    /// Why Julia does not take it any more, if so.
+    fn difference(&self, here: &Here<'_>) -> Option<String> {
+        let path = &self.code.path;
+        if !(self.code.is_as_it_was() && here.depots().have(path)) {
+            return Some(format!("what Julia precompiled for {} changed", package_of(path)));
+        }
+        // The copies are for times that are other ones where the content is the same, which are not kept.
+        self.files.iter().find_map(|file| file.clone().compare(here).err())
+    }
+}
+
 impl StartupFiles {
     /// The sources outside of the entry that must be as they were.
     pub(super) fn sources(&self) -> impl Iterator<Item = (&Path, &Stamp)> {
@@ -171,24 +203,20 @@ impl StartupFiles {
     /// Which groups Julia would not load here, and why: a package that they rest on was precompiled again since, its cache is not in these
     /// depots, or Julia takes another one.
     pub(super) fn stale(&self, here: &Here<'_>) -> StaleGroups {
-        let depots = here.depots();
-        let is_there = |known: &KnownFile| known.is_as_it_was() && depots.have(&known.path);
-        let mut changes: Vec<Option<String>> = vec![None; self.rests_on.len()];
-        for (known, change) in self.rests_on.iter().zip(&mut changes) {
-            let package = package_of(&known.path);
-            *change = (!is_there(known)).then(|| format!("what Julia precompiled for {package} changed"));
-        }
+        let mut changes: Vec<Option<String>> =
+            self.rests_on.iter().map(|known| known.difference(here)).collect();
         // What a package brings along Julia takes as that was built with it. So what counts is which one it takes of those that a session loads.
-        let caches = self.rests_on.iter().map(|known| known.path.as_path());
-        let caches = KnownCaches::new(depots, here.julia().differences(), caches);
+        let caches = self.rests_on.iter().map(|known| known.code.path.as_path());
+        let caches = KnownCaches::new(here.depots(), here.julia().differences(), caches);
         let mut instead: BTreeMap<usize, Option<PathBuf>> = BTreeMap::new();
         let mut is_stale = |group: &&StartupGroup| {
             let mut is_stale = false;
             for at in &group.rests_on {
                 let Some((known, change)) = self.rests_on.get(*at).zip(changes.get(*at)) else { return true };
                 is_stale |= change.is_some();
-                if change.is_none() && group.packages.contains(&package_of(&known.path)) {
-                    let instead = instead.entry(*at).or_insert_with(|| caches.taken_instead(&known.path));
+                if change.is_none() && group.packages.contains(&package_of(&known.code.path)) {
+                    let instead =
+                        instead.entry(*at).or_insert_with(|| caches.taken_instead(&known.code.path));
                     is_stale |= instead.is_some();
                 }
             }

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::Build;
 use super::cleaning::Selection;
-use crate::cache::{Entry, RestsOn, keep_rests_on};
+use crate::cache::{Entry, Foundation, RestsOn, keep_rests_on};
 use crate::error::Error;
 use crate::file::copy_file;
 use crate::plan::Plan;
@@ -213,7 +213,7 @@ impl Build<'_> {
         inputs: &StartupInputs<'_>,
         made: &mut Groups,
         turns: &Semaphore,
-    ) -> Result<Vec<RestsOn>, String> {
+    ) -> Result<Foundation, String> {
         let said = |error: &dyn std::error::Error| error.to_string();
         let list = |candidates: &[Candidate]| {
             let groups = candidates.iter().map(|it| (it.report.uuid, it.cache.as_path(), &it.group));
@@ -229,7 +229,10 @@ impl Build<'_> {
             startup::try_groups(inputs).await.map_err(|error| error.problem().to_string())?
         };
         let at_start = inputs.plan.outside_of_base(inputs.drivers.julia).next().is_none();
-        let mut rests_on = Vec::new();
+        let mut rests_on = Foundation::default();
+        let here = self.prepared.here();
+        rests_on.files =
+            tried.files.into_iter().map(|(cache, read)| (cache, read.beyond_the_key(&here))).collect();
         for (mut candidate, tried) in std::mem::take(&mut made.kept).into_iter().zip(tried.groups) {
             candidate.report.take_trial(&tried, at_start);
             if candidate.report.left_out.is_some() {
@@ -238,7 +241,12 @@ impl Build<'_> {
                 continue;
             }
             let (uuid, packages) = (candidate.report.uuid, candidate.report.packages.clone());
-            rests_on.push(RestsOn { uuid, packages, cache: candidate.cache.clone(), caches: tried.rests_on });
+            rests_on.groups.push(RestsOn {
+                uuid,
+                packages,
+                cache: candidate.cache.clone(),
+                caches: tried.rests_on,
+            });
             made.kept.push(candidate);
         }
         if made.kept.is_empty() {

@@ -1,11 +1,13 @@
 //! Trying a startup package in a fresh process before anybody depends on it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{LOADER, StartupError, StartupInputs};
 use crate::julia::{Driver, Drivers, JuliaInstall};
 use crate::process;
+use crate::world::FilesRead;
 
 /// How long loading all packages with their groups may take; seconds are normal.
 const LOADING_LIMIT: Duration = Duration::from_secs(600);
@@ -15,6 +17,8 @@ const LOADING_LIMIT: Duration = Duration::from_secs(600);
 pub struct Tried {
     /// The groups, in the order of the file that lists them.
     pub groups: Vec<TriedGroup>,
+    /// The files that the caches were compiled from which the groups rest on.
+    pub files: BTreeMap<PathBuf, FilesRead>,
 }
 
 /// What came of loading a group.
@@ -67,6 +71,11 @@ fn trial(drivers: Drivers<'_>, folder: &Path, results: &Path) -> process::Comman
 fn parse(text: &str) -> Option<Tried> {
     let mut tried = Tried::default();
     for line in text.lines() {
+        if let Some(file) = line.strip_prefix("file\t") {
+            let cache = tried.groups.last()?.rests_on.last()?;
+            tried.files.entry(cache.clone()).or_default().add_judged(file);
+            continue;
+        }
         match line.split('\t').collect::<Vec<_>>().as_slice() {
             ["group", outcome, seconds, memory, problem] => tried.groups.push(TriedGroup {
                 problem: (*outcome != "ok").then(|| (*problem).to_owned()),

@@ -20,6 +20,9 @@ pub struct ReadFile {
     package: Uuid,
     /// Its path in the package's folder; absolute when it is elsewhere.
     path: PathBuf,
+    /// Whether Julia takes it for another when its time of change is another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_time: bool,
     /// What there was.
     #[serde(flatten)]
     content: Content,
@@ -41,7 +44,7 @@ const LARGEST: u64 = 16 << 20;
 
 impl ReadFile {
     /// Compares it with what is here. `Ok(true)`: its time of change is another, its content the same.
-    pub(super) fn compare(&mut self, here: &Here<'_>) -> Result<bool, String> {
+    pub fn compare(&mut self, here: &Here<'_>) -> Result<bool, String> {
         let path = match here.folder(self.package) {
             _ if self.path.is_absolute() => self.path.clone(),
             Some(folder) => folder.join(&self.path),
@@ -57,7 +60,9 @@ impl ReadFile {
                 if stamp.same_file(&today) && today.has_time() {
                     return Ok(false);
                 }
-                let is_same = today.size <= LARGEST && digest(&path).is_ok_and(|today| today == *sha256);
+                let is_same = !(self.by_time && today.has_time())
+                    && today.size <= LARGEST
+                    && digest(&path).is_ok_and(|today| today == *sha256);
                 if !is_same {
                     return Err(self.say(here, "changed since it was read"));
                 }
@@ -97,24 +102,25 @@ pub struct Sources {
 #[derive(Debug, Default)]
 pub struct FilesRead(Vec<Line>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 struct Line {
     package: Uuid,
     size: u64,
     mtime: i64,
     path: PathBuf,
+    by_time: bool,
 }
 
 impl FilesRead {
     /// Reads the list.
     pub fn parse(text: &str) -> Self {
-        let line = |line: &str| {
-            let mut fields = line.splitn(4, '\t');
-            let identity: Identity = fields.next()?.parse().ok()?;
-            let (size, mtime) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-            Some(Line { package: identity.package, size, mtime, path: fields.next()?.into() })
-        };
-        Self(text.lines().filter_map(line).collect())
+        Self(text.lines().filter_map(Line::parse).collect())
+    }
+
+    /// Takes in a line of `julia/groups.jl`, without its first word.
+    pub fn add_judged(&mut self, line: &str) {
+        let Some((judged, line)) = line.split_once('\t') else { return };
+        self.0.extend(Line::parse(line).map(|line| Line { by_time: judged == "time", ..line }));
     }
 
     /// Those that the key does not cover, as they are now.
@@ -125,13 +131,16 @@ impl FilesRead {
                 continue;
             }
             let (package, path) = self.place_of(line, here);
-            if !is_covered(here, package, &path) {
+            // A checkout gives the code of a package by path other times.
+            let counts_by_time = line.by_time && here.has_by_path(package);
+            if counts_by_time || !is_covered(here, package, &path) {
                 files.entry((package, path)).or_insert(line);
             }
         }
         let file = |((package, path), line): ((Uuid, PathBuf), &Line)| ReadFile {
             package,
             path,
+            by_time: line.by_time,
             content: line.content(),
         };
         files.into_iter().map(file).collect()
@@ -141,8 +150,7 @@ impl FilesRead {
     pub fn sources(&self, here: &Here<'_>) -> Sources {
         let is_own = |line: &&Line| {
             let (package, path) = self.place_of(line, here);
-            let package = here.environment.package(package);
-            package.is_some_and(|package| matches!(package.source, Source::Path(_))) && is_source(&path)
+            here.has_by_path(package) && is_source(&path)
         };
         let own: Vec<&Line> = self.0.iter().filter(is_own).collect();
         let is_as_read = own.iter().all(|line| matches!(line.content(), Content::Known { .. }));
@@ -190,6 +198,14 @@ fn is_covered(here: &Here<'_>, package: Uuid, path: &Path) -> bool {
 }
 
 impl Line {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.splitn(4, '\t');
+        let identity: Identity = fields.next()?.parse().ok()?;
+        let (size, mtime) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let path = fields.next()?.into();
+        Some(Self { package: identity.package, size, mtime, path, by_time: false })
+    }
+
     fn content(&self) -> Content {
         let known =
             || -> io::Result<(Stamp, Sha256Digest)> { Ok((Stamp::of(&self.path)?, digest(&self.path)?)) };
