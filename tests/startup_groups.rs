@@ -411,6 +411,48 @@ fn a_package_that_julia_would_precompile_again_is_made_again() {
 }
 
 #[test]
+fn a_startup_package_that_no_code_can_be_loaded_from_is_seen_before_the_start() {
+    if !is_possible() {
+        return;
+    }
+    let project = project().write();
+    let disk = project.outside("noexec");
+    std::fs::create_dir(&disk).unwrap();
+    let mount = |args: &[&str]| {
+        let mounted = std::process::Command::new("mount").args(args).arg(&disk).status();
+        mounted.is_ok_and(|status| status.success())
+    };
+    if !mount(&["-t", "tmpfs", "-o", "size=1g,mode=700", "tmpfs"]) {
+        println!("skipped: a filesystem without execution needs the right to mount");
+        return;
+    }
+    let cache = disk.join("cache");
+    let variables = [("JLSYS_CACHE_DIR", cache.to_str().unwrap())];
+    let build = ["build", "--cpu-target", "native", "--quick"];
+    project.jlsys_with(&variables, &build).expect_status(0);
+    let is_remounted = mount(&["-o", "remount,noexec"]);
+    let results = [
+        project.jlsys_with(&variables, &["status"]).stdout(),
+        project
+            .jlsys_with(&variables, &["run", "--", "-e", "using Words; print(1)"])
+            .expect_stdout("1")
+            .stderr(),
+        project.jlsys_with(&variables, &["doctor"]).stdout(),
+        // Another would not be loaded either.
+        project.jlsys_with(&variables, &build).expect_status(0).stderr(),
+        project
+            .jlsys_with(&variables, &[&build[..], &["--force"]].concat())
+            .expect_refusal(&["noexec"])
+            .stderr(),
+    ];
+    let unmounted = std::process::Command::new("umount").arg(&disk).status();
+    assert!(unmounted.unwrap().success() && is_remounted);
+    for said in results {
+        assert!(said.contains("mounted noexec"), "{said}");
+    }
+}
+
+#[test]
 fn what_another_project_precompiled_is_no_other_cache() {
     if !is_possible() {
         return;

@@ -246,7 +246,12 @@ impl Entry {
 
     /// Whether it may be used here. What only has another time of change is noted, so that the next start need not read it.
     pub fn check_world(&self, here: &Here<'_>) -> Result<(), Unusable> {
-        let Some(image) = self.image() else { return Ok(()) };
+        // Julia maps the code of a startup package as it maps an image.
+        let folder = match (self.image(), self.startup()) {
+            (Some(image), _) => image.parent().unwrap_or(&image).to_owned(),
+            (None, Some(startup)) => startup,
+            (None, None) => return Ok(()),
+        };
         let mut world = self.world().map_err(|error| {
             Unusable::Damaged(format!("{} cannot be read: {error}", self.folder.join(WORLD).display()))
         })?;
@@ -254,7 +259,7 @@ impl Entry {
         if !differences.is_empty() {
             return Err(Unusable::OtherWorld(differences));
         }
-        if let Some(why) = why_not_mapped(image.parent().unwrap_or(&image), world.address_space) {
+        if let Some(why) = why_not_mapped(&folder, world.address_space) {
             return Err(Unusable::Unmappable(why));
         }
         if has_news && self.is_own() {
