@@ -20,41 +20,9 @@ Base.init_depot_path()
 # Before any package is there: what there is now stays as it is. Under a name of its own, which users may find in a stack trace.
 Base.include_string(Base, read(joinpath(@__DIR__, "guard.jl"), String), "jlsys/guard.jl")
 
-let (project, packages_file, statements_file, all_given, loaded_file, replayed_file) = ARGS[1:6], others = ARGS[7:end]
-    # Others that are named agree with the project. Other environments are there for the preferences that they may set, as in
-    # a session: packages are asked for by UUID and found before, so that these decide no version.
-    path = haskey(ENV, "JULIA_LOAD_PATH") ? Base.parse_load_path(ENV["JULIA_LOAD_PATH"]) : Base.DEFAULT_LOAD_PATH
-    copy!(LOAD_PATH, reduce(vcat, [entry == "@" ? [project; others] : [entry] for entry in path]))
-
-    # In a module of its own: nothing of jlsys's may be found in a user's Main.
-    staging = Module(:JlsysStaging)
-    Base.include(staging, joinpath(@__DIR__, "packages.jl"))
-    Base.include(staging, joinpath(@__DIR__, "reads.jl"))
-    Base.include(staging, joinpath(@__DIR__, "replay.jl"))
-    # From 1.12 on what a file defines is seen only by what is called after it.
-    own(name, from = staging) = Base.invokelatest(getfield, from, name)
-
-    reads = own(:JlsysReads)
-    Base.invokelatest(own(:start, reads))
-    open(joinpath(dirname(loaded_file), "read"), "w") do read
-        open(loaded_file, "w") do loaded
-            for (identity, package) in Base.invokelatest(own(:packages_in), packages_file)
-                print(loaded, identity)
-                flush(loaded)
-                Base.require(package)
-                Base.invokelatest(own(:write_files, reads), read, identity, package)
-                println(loaded, "\tok")
-                flush(loaded)
-            end
-        end
-    end
-    Base.invokelatest(own(:stop, reads))
-    Base.invokelatest(own(:replay, own(:JlsysReplay)), statements_file, replayed_file; all_given = all_given)
-
-    threads = read(all_given, String)
-    # Julia reads it when it generates code.
-    isempty(threads) || (ENV["JULIA_IMAGE_THREADS"] = threads)
-end
+# In a module of its own: nothing of jlsys's may be found in a user's Main, nor may closures there have other numbers than in plain Julia
+# (a module numbers what is lowered in it). So this file has no closures, and binds nothing.
+Base.include(Module(:JlsysStaging), joinpath(@__DIR__, "image.jl"))
 
 # What was loaded here a session loads when it asks for it.
 Base.JlsysGuard.hold(ARGS[1])

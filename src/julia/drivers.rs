@@ -56,6 +56,8 @@ drivers! {
     COMPILING = "compiling.jl";
     /// Makes a session with an image load its packages when they are asked for; part of every image.
     GUARD = "guard.jl";
+    /// Loads packages and replays statements; included by the driver that writes the object.
+    IMAGE = "image.jl";
     /// Starts the kernel that notebooks run in, and asks of it what a front end asks.
     KERNEL = "kernel.jl";
     /// Says which statements a session with the startup package would still compile.
@@ -66,7 +68,7 @@ drivers! {
     NOTEBOOK = "notebook.jl";
     /// Leaves word of what a workload does; included by others.
     NOTES = "notes.jl";
-    /// Loads packages, replays statements and leaves the image's object behind.
+    /// Leaves the image's object behind.
     OBJECT = "object.jl";
     /// Keeps Pkg from the network; included by others.
     OFFLINE = "offline.jl";
