@@ -1,6 +1,7 @@
 # The session guard: what makes a session with an image do what plain Julia does.
 #
-# julia/object.jl includes this into Base, where no user's Main sees it, and calls `hold` before the image is written.
+# julia/object.jl includes this into Base, where no user's Main sees it, and calls `hold` before the image is written. What belongs to this
+# module, too: sources.jl, about packages by path.
 #
 # An image has its packages loaded when Julia starts, and runs all their `__init__`s before Julia can catch an error, knows its
 # arguments or has its paths. Here they are held back instead: a session finds none of them loaded, and the first `using` of one
@@ -22,6 +23,8 @@ struct Held
     mod::Module
     # Where it was loaded from when the image was made; `nothing` where that is not known.
     path::Union{Nothing,String}
+    # Where in a depot that is, or in the standard library; `nothing`: it is a package by path.
+    place::Union{Nothing,String}
     version::String
     # The packages of the image that it needs, directly.
     needs::Vector{PkgId}
@@ -33,9 +36,6 @@ const held = Dict{PkgId,Held}()
 
 # What was there before any package: the stock image's. Those stay as they are.
 const stock = Set{PkgId}(keys(Base.loaded_modules))
-
-# The folder of the project that the image was made for.
-const built_in = Ref("")
 
 # Projects of which it was said that they want other versions.
 const told = Set{Any}()
@@ -129,7 +129,7 @@ function is_in_place(key::PkgId, it::Held, look::Look)
     # It is not in this environment: Julia says what it says.
     today === nothing && return false
     it.path === nothing && return true
-    is_same_place(it.path, today) && return true
+    is_same_place(key, it, today) && return true
     push!(look.others, key)
     return false
 end
@@ -143,25 +143,10 @@ function located(key::PkgId)
     end
 end
 
-function is_same_place(built::String, today::String)
-    built == today && return true
+function is_same_place(key::PkgId, it::Held, today::String)
+    it.place === nothing && return is_as_compiled(key, it.path, today)
     # The folder of a registered package, NAME/SLUG, is named after its content, in whatever depot; the standard library is Julia's.
-    for kind in ("packages", "stdlib")
-        of_built = below(kind, built)
-        of_built === nothing || length(of_built) < 4 || return of_built == below(kind, today)
-    end
-    ispath(built) && ispath(today) && realpath(built) == realpath(today) && return true
-    # A checkout may have moved with what is in it.
-    project = Base.active_project()
-    project === nothing && return false
-    return relpath(built, built_in[]) == relpath(today, dirname(project))
-end
-
-# The part of a path behind the last folder of a name.
-function below(folder::String, path::String)
-    parts = splitpath(path)
-    at = findlast(isequal(folder), parts)
-    return at === nothing ? nothing : parts[at+1:end]
+    return it.path == today || it.place == shared_place(today) || is_same_file(it.path, today)
 end
 
 function load(key::PkgId, look::Look)
@@ -173,7 +158,7 @@ function load(key::PkgId, look::Look)
         for need in it.needs
             haskey(held, need) && !haskey(Base.loaded_modules, need) && load(need, look)
         end
-        has_origins && (get!(Base.PkgOrigin, Base.pkgorigins, key).path = look.places[key])
+        has_origins && set_origin(key, it, look.places[key])
         Base.register_root_module(it.mod)
         try
             unlocked() do
@@ -198,6 +183,15 @@ function load(key::PkgId, look::Look)
         end
     end
     return nothing
+end
+
+function set_origin(key::PkgId, it::Held, today)
+    origin = get!(Base.PkgOrigin, Base.pkgorigins, key)
+    origin.path = today
+    # Revise has the files' names and texts from there. In another place it would watch the builder's.
+    cache = origin.cachepath
+    cache === nothing || (it.path == today && isfile(cache)) || (origin.cachepath = nothing)
+    return
 end
 
 function unlocked(work)
@@ -280,15 +274,15 @@ end
 # What follows runs in the process that writes the image.
 
 "Makes the image hold back what this process has loaded. Called once, before it is written."
-function hold(project_file::String)
-    built_in[] = dirname(project_file)
+function hold()
     for (key, mod) in Base.loaded_modules
         key in stock || (modules[key] = mod)
     end
     for (key, mod) in modules
-        path = origin_of(key, mod)
+        path = origin_of(key)
         version = path === nothing ? "another version" : version_in(path)
-        held[key] = Held(mod, path, version, needs_of(key, mod), initializers_of(mod))
+        place = path === nothing ? nothing : shared_place(path)
+        held[key] = Held(mod, path, place, version, needs_of(key, mod), initializers_of(mod))
     end
     for it in values(held), (mod, initializer) in it.initializers
         compile(Tuple{Core.Typeof(initializer)})
@@ -307,7 +301,8 @@ function hold(project_file::String)
     hook()
     for signature in (
         Tuple{typeof(__init__)}, Tuple{typeof(bring),PkgId}, Tuple{typeof(bring_alone),PkgId}, Tuple{typeof(is_wanted),PkgId,Look},
-        Tuple{typeof(is_in_place),PkgId,Held,Look}, Tuple{typeof(is_same_place),String,String}, Tuple{typeof(located),PkgId},
+        Tuple{typeof(is_in_place),PkgId,Held,Look}, Tuple{typeof(is_same_place),PkgId,Held,String}, Tuple{typeof(located),PkgId},
+        Tuple{typeof(is_as_compiled),PkgId,String,String}, Tuple{typeof(is_unchanged),Source,String}, Tuple{typeof(shared_place),String},
         Tuple{typeof(load),PkgId,Look}, Tuple{typeof(initialize),Held}, Tuple{typeof(put_initializer),Module,Any,Any},
         Tuple{typeof(say_others),Look}, Tuple{typeof(free_versions),PkgId},
         Tuple{typeof(Base.require),Module,Symbol}, Tuple{typeof(Base.require),PkgId},
@@ -356,14 +351,12 @@ end
 
 compile(signature) = ccall(:jl_compile_hint, Int32, (Any,), signature)
 
-# The file that a package was loaded from. From 1.6 on Julia keeps it; before, the one function that every module has (unless
-# it is a `baremodule`) knows where the module was written.
-function origin_of(key::PkgId, mod::Module)
-    if has_origins
-        origin = get(Base.pkgorigins, key, nothing)
-        return origin === nothing ? nothing : origin.path
-    end
-    return isdefined(mod, :eval) ? string(first(methods(getfield(mod, :eval))).file) : nothing
+# The file that a package was loaded from: where the environment still has it. From 1.6 on Julia keeps it, too.
+function origin_of(key::PkgId)
+    path = located(key)
+    (path === nothing && has_origins) || return path
+    origin = get(Base.pkgorigins, key, nothing)
+    return origin === nothing ? nothing : origin.path
 end
 
 # A module and all that are defined in it, parents last and otherwise in the order of their definition: the order in which Julia

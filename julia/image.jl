@@ -17,7 +17,7 @@ let (project, packages_file, statements_file, all_given, loaded_file, replayed_f
                 print(loaded, identity)
                 flush(loaded)
                 Base.require(package)
-                JlsysReads.write_files(read, identity, package)
+                Base.JlsysGuard.note_sources(package, JlsysReads.write_files(read, identity, package))
                 println(loaded, "\tok")
                 flush(loaded)
             end

@@ -19,13 +19,14 @@ Base.init_depot_path()
 
 # Before any package is there: what there is now stays as it is. Under a name of its own, which users may find in a stack trace.
 Base.include_string(Base, read(joinpath(@__DIR__, "guard.jl"), String), "jlsys/guard.jl")
+Base.include_string(Base.JlsysGuard, read(joinpath(@__DIR__, "sources.jl"), String), "jlsys/sources.jl")
 
 # In a module of its own: nothing of jlsys's may be found in a user's Main, nor may closures there have other numbers than in plain Julia
 # (a module numbers what is lowered in it). So this file has no closures, and binds nothing.
 Base.include(Module(:JlsysStaging), joinpath(@__DIR__, "image.jl"))
 
 # What was loaded here a session loads when it asks for it.
-Base.JlsysGuard.hold(ARGS[1])
+Base.JlsysGuard.hold()
 
 # What belongs to this process must not come back in another.
 empty!(Core.ARGS)

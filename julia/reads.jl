@@ -18,20 +18,24 @@ function stop()
     return
 end
 
-"Writes a line `identity<TAB>size<TAB>time of change<TAB>path` for each file that was read for a package that is loaded."
+"""
+Writes a line `identity<TAB>size<TAB>time of change<TAB>path` for each file that was read for a package that is loaded. Returns the
+files; `nothing`: they are not known.
+"""
 function write_files(io, identity, package)
     files = try
         sort!(unique!(files_of(package)))
     catch error
         # That is no fault of the package.
         println(stderr, "[jlsys: which files were read for ", package.name, " is not known: ", sprint(showerror, error), ']')
-        String[]
+        return nothing
     end
     for file in files
         information = stat(file)
         println(io, join((identity, information.size, floor(Int64, information.mtime), file), '\t'))
     end
     flush(io)
+    return files
 end
 
 function files_of(package)

@@ -6,10 +6,11 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::image::{built, model};
-use support::{Project, Ran, package};
+use support::{Project, Ran, julia_is_since, package};
 
 /// Runs one session with the image and one without; returns both, the one with the image first.
 fn both(project: &Project, variables: &[(&str, &str)], args: &[&str]) -> [Ran; 2] {
@@ -124,21 +125,128 @@ fn a_session_that_goes_to_another_project_has_that_projects_versions() {
     assert!(same(&project, &[], &["-e", &code]).starts_with("1 "));
 }
 
+/// What the image was built with is known of the first checkout alone.
+fn know_what_was_built(copy: &Path) {
+    let settings = std::fs::read_to_string(copy.join("jlsys.toml")).unwrap();
+    std::fs::write(copy.join("jlsys.toml"), format!("cpu-target = \"native\"\n{settings}")).unwrap();
+}
+
 #[test]
 #[ignore = "builds an image"]
 fn a_checkout_that_moved_has_its_own_package_from_the_image() {
     let project = built();
-    let moved = project.outside("elsewhere");
-    let status = Command::new("cp").arg("-a").arg(project.path("")).arg(&moved).status().unwrap();
-    assert!(status.success());
-    // What the image was built with is known of the other checkout alone.
-    let settings = std::fs::read_to_string(moved.join("jlsys.toml")).unwrap();
-    std::fs::write(moved.join("jlsys.toml"), format!("cpu-target = \"native\"\n{settings}")).unwrap();
-    let code = "using Own; print(Own === Base.JlsysGuard.modules[Base.PkgId(Own)], ' ', pathof(Own))";
+    let moved = copy_of(&project.path(""), project.outside("elsewhere"));
+    know_what_was_built(&moved);
+    // The builder's cache is of another folder.
+    let code = "using Own; print(Own === Base.JlsysGuard.modules[Base.PkgId(Own)], ' ', pathof(Own))
+        isdefined(Base, :pkgorigins) && @assert Base.pkgorigins[Base.PkgId(Own)].cachepath === nothing";
     let mut command = project.command(&["run", "--", "-e", code]);
     let ran = Ran(command.current_dir(&moved).output().unwrap()).expect_status(0);
     let file = moved.join("Own/src/Own.jl").canonicalize().unwrap();
     assert_eq!((ran.stdout(), ran.stderr()), (format!("true {}", file.display()), String::new()));
+}
+
+/// A copy of a checkout, as another clone or worktree is.
+fn copy_of(checkout: &Path, copy: PathBuf) -> PathBuf {
+    let status = Command::new("cp").arg("-a").arg(checkout).arg(&copy).status().unwrap();
+    assert!(status.success());
+    copy.canonicalize().unwrap()
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn a_package_of_another_checkout_is_the_images_if_its_code_is() {
+    let project = built();
+    let report = "println(Own.answer(), ' ', Own === get(Base.JlsysGuard.modules, Base.PkgId(Own), 0), ' ', pathof(Own))";
+    let plain_report = "println(Own.answer(), \" false \", pathof(Own))";
+    let sessions = |folder: &Path, report: &str| {
+        [
+            format!("import Pkg; Pkg.activate({folder:?}); using Own; {report}"),
+            format!(
+                "using Distributed; addprocs(1; exeflags = \"--project={0}\")
+                @everywhere workers() begin using Own; {report} end",
+                folder.display()
+            ),
+            format!(
+                "run(`$(Base.julia_cmd()) --startup-file=no --project={} -e $({:?})`)",
+                folder.display(),
+                format!("using Own; {report}")
+            ),
+        ]
+    };
+    let run = |code: &str, variables: &[(&str, &str)]| {
+        let mut command = project.command(&["run", "--", "-e", code]);
+        command.envs(variables.iter().copied()).env("JULIA_PROJECT", project.path(""));
+        Ran(command.output().unwrap()).expect_status(0)
+    };
+
+    let same = copy_of(&project.path(""), project.outside("same"));
+    for code in sessions(&same, report) {
+        let ran = run(&code, &[]);
+        let said = ran.stdout() + &ran.stderr();
+        let file = same.join("Own/src/Own.jl");
+        assert!(said.contains(&format!("42 true {}", file.display())), "{said}");
+        assert!(!said.contains("jlsys:"), "{said}");
+    }
+
+    // As long as before: the size tells nothing.
+    let other = copy_of(&project.path(""), project.outside("other"));
+    let source = std::fs::read_to_string(other.join("Own/src/Own.jl")).unwrap();
+    std::fs::write(other.join("Own/src/Own.jl"), source.replace("42", "43")).unwrap();
+    let newer = copy_of(&other, project.outside("newer"));
+    let version = std::fs::read_to_string(newer.join("Own/Project.toml")).unwrap();
+    std::fs::write(newer.join("Own/Project.toml"), version.replace("1.0.0", "2.0.0")).unwrap();
+    for (folder, wants) in
+        [(&other, "wants another Own 1.0.0"), (&newer, "wants Own 2.0.0 (the image has 1.0.0)")]
+    {
+        for (code, plain) in sessions(folder, report).iter().zip(sessions(folder, plain_report)) {
+            let ran = run(code, &[]);
+            let said = ran.stdout() + &ran.stderr();
+            let file = folder.join("Own/src/Own.jl");
+            assert!(said.contains(&format!("43 false {}", file.display())), "{said}");
+            assert_eq!(said.matches("jlsys:").count(), 1, "{said}");
+            assert!(said.contains(&format!("{} {wants}", folder.display())), "{said}");
+            let ran = run(&plain, &[("JLSYS_DISABLE", "1")]);
+            assert!((ran.stdout() + &ran.stderr()).contains(&format!("43 false {}", file.display())));
+        }
+    }
+
+    // What is edited before it is loaded.
+    let code = format!(
+        "file = {:?}; text = read(file, String); write(file, replace(text, \"42\" => \"44\")); using Own; {report}",
+        same.join("Own/src/Own.jl")
+    );
+    know_what_was_built(&same);
+    let mut command = project.command(&["run", "--", "-e", &code]);
+    let ran = Ran(command.current_dir(&same).output().unwrap()).expect_status(0);
+    assert!(ran.stdout().starts_with("44 false"), "{}{}", ran.stdout(), ran.stderr());
+    assert!(ran.stderr().contains("wants another Own 1.0.0"), "{}", ran.stderr());
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn nothing_of_ours_is_in_main_and_closures_have_the_same_numbers() {
+    let project = built();
+    let code = "println(x -> x); println(names(Main; all = true, imported = true)); f(y; z = y) = () -> z; println(f(1), gensym())";
+    same(&project, &[], &["-e", code]);
+    same(
+        &project,
+        &[],
+        &["-e", "using Own, Model; println(x -> x); println(names(Main; all = true, imported = true))"],
+    );
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn who_asks_where_a_packages_cache_is_is_told_of_one_that_is_there() {
+    if !julia_is_since(6) {
+        println!("skipped: this Julia does not keep it");
+        return;
+    }
+    let project = built();
+    let code = "using Model; origin = Base.pkgorigins[Base.PkgId(Model)]
+        print(isfile(origin.path), ' ', isfile(origin.cachepath), ' ', first(Base.DEPOT_PATH) == origin.cachepath[1:length(first(Base.DEPOT_PATH))])";
+    assert_eq!(same(&project, &[], &["-e", code]), "true true true");
 }
 
 #[test]
@@ -154,10 +262,8 @@ fn workers_load_what_their_master_loads() {
     assert_eq!(same(&project, &[], &["-p", "2", "-e", code]), "[1, 1]\n");
 }
 
-#[test]
-#[ignore = "builds an image"]
-fn pkg_changes_what_is_in_the_image() {
-    let project = built();
+/// A newer Own in a folder of its own, and a registry that is there: Pkg asks for nothing else.
+fn newer_own(project: &Project) -> PathBuf {
     let newer = project.outside("newer");
     std::fs::create_dir_all(newer.join("src")).unwrap();
     let own = std::fs::read_to_string(project.path("Own/Project.toml")).unwrap();
@@ -170,12 +276,21 @@ fn pkg_changes_what_is_in_the_image() {
         "name = \"Empty\"\nuuid = \"23338594-aafe-5451-b93e-139f81909107\"\nrepo = \"https://example.org/r.git\"\n\n[packages]\n",
     )
     .unwrap();
-    let offline = [("JULIA_PKG_OFFLINE", "true"), ("JULIA_PKG_SERVER", "")];
+    newer
+}
+
+const OFFLINE: [(&str, &str); 2] = [("JULIA_PKG_OFFLINE", "true"), ("JULIA_PKG_SERVER", "")];
+
+#[test]
+#[ignore = "builds an image"]
+fn pkg_changes_what_is_in_the_image() {
+    let project = built();
+    let newer = newer_own(&project);
     let code = format!(
         "import Pkg; Pkg.UPDATED_REGISTRY_THIS_SESSION[] = true; Pkg.activate(mktempdir())
         Pkg.develop(Pkg.PackageSpec(path = {newer:?})); using Own; print(Own.answer())"
     );
-    let [image, plain] = both(&project, &offline, &["-e", &code]);
+    let [image, plain] = both(&project, &OFFLINE, &["-e", &code]);
     assert_eq!((image.stdout(), plain.stdout()), ("43".to_owned(), "43".to_owned()), "{}", image.stderr());
     assert!(image.stderr().contains("wants Own 9.0.0 (the image has 1.0.0)"), "{}", image.stderr());
 }

@@ -86,6 +86,8 @@ drivers! {
     REPLAY = "replay.jl";
     /// Has Pkg write what a workload changes into a copy of the project.
     SHADOW = "shadow.jl";
+    /// Knows what the packages by path of an image were compiled from; part of every image.
+    SOURCES = "sources.jl";
     /// Precompiles a package of the startup package.
     STARTUP = "startup.jl";
     /// Loads the package that loads the groups.
