@@ -1,7 +1,7 @@
 # The session guard: what makes a session with an image do what plain Julia does.
 #
 # julia/object.jl includes this into Base, where no user's Main sees it, and calls `hold` before the image is written. What belongs to this
-# module, too: sources.jl, about packages by path.
+# module, too: sources.jl, about packages by path, and moved.jl, about Pkg.
 #
 # An image has its packages loaded when Julia starts, and runs all their `__init__`s before Julia can catch an error, knows its
 # arguments or has its paths. Here they are held back instead: a session finds none of them loaded, and the first `using` of one
@@ -33,6 +33,9 @@ struct Held
 end
 
 const held = Dict{PkgId,Held}()
+
+# The same, also when they are loaded.
+const known = Dict{PkgId,Held}()
 
 # What was there before any package: the stock image's. Those stay as they are.
 const stock = Set{PkgId}(keys(Base.loaded_modules))
@@ -66,6 +69,7 @@ function __init__()
         end
         filter!(mod -> !(mod in ours), Base.loaded_modules_order)
     end
+    atexit(look_at_end)
     return nothing
 end
 
@@ -228,34 +232,34 @@ function say_others(look::Look)
     push!(told, project)
     # All of them, also those that were not asked for yet.
     foreach(key -> is_wanted(key, look), collect(keys(held)))
-    others = sort!(look.others; by = key -> key.name)
+    others = sort!(unique!(look.others); by = key -> key.name)
     # Pkg precompiles what it does not take for a part of the image.
     has_sysimage_modules && filter!(key -> !(key in others), Base._sysimage_modules)
     # `jlsys run -q`, or who started this process. Looked up in the session, not when the image is written.
     get(ENV, "JLSYS_QUIET", "") == "1" && return
     changes = String[]
     for key in others[1:min(end, 5)]
-        ours, theirs = held[key].version, version_in(look.places[key])
+        ours, theirs = known[key].version, version_in(look.places[key])
         push!(changes, ours == theirs ? "another $(key.name) $theirs" : "$(key.name) $theirs (the image has $ours)")
     end
     length(others) > 5 && push!(changes, "$(length(others) - 5) more")
     folder = project === nothing ? "this project" : dirname(project)
     println(
         stderr,
-        "jlsys: $folder wants $(join(changes, ", ")): loaded without the image, with what depends on it; ",
-        "`jlsys build` there makes an image for it, `jlsys run --project` starts it, JLSYS_DISABLE=1 starts plain Julia",
+        "jlsys: $folder wants $(join(changes, ", ")): ",
+        changed_by_pkg(project) ?
+        "this session goes on with what it has loaded, and loads the rest without the image; the next start there is plain Julia, until `jlsys build`" :
+        "loaded without the image, with what depends on it; `jlsys build` there makes an image for it, `jlsys run --project` starts it, JLSYS_DISABLE=1 starts plain Julia",
     )
     return
 end
 
-const PKG = PkgId(Base.UUID("44cfe95a-1eb2-52ea-b672-e2afdf69b78f"), "Pkg")
-
-# From 1.9 on Pkg keeps to the versions that an image has. Here they bind nobody: what the manifest has otherwise is loaded from there.
-function free_versions(key::PkgId)
-    key == PKG || return
-    mod = get(Base.loaded_modules, key, nothing)
-    mod !== nothing && isdefined(mod, :RESPECT_SYSIMAGE_VERSIONS) && (getfield(mod, :RESPECT_SYSIMAGE_VERSIONS)[] = false)
-    return
+function changed_by_pkg(project)
+    try
+        return changed_state(project) !== nothing
+    catch
+        return false
+    end
 end
 
 # The version that the project file beside a package's source has.
@@ -282,7 +286,7 @@ function hold()
         path = origin_of(key)
         version = path === nothing ? "another version" : version_in(path)
         place = path === nothing ? nothing : shared_place(path)
-        held[key] = Held(mod, path, place, version, needs_of(key, mod), initializers_of(mod))
+        held[key] = known[key] = Held(mod, path, place, version, needs_of(key, mod), initializers_of(mod))
     end
     for it in values(held), (mod, initializer) in it.initializers
         compile(Tuple{Core.Typeof(initializer)})
@@ -295,16 +299,14 @@ function hold()
         empty!(Base.EXT_DORMITORY_FAILED)
     end
     isdefined(Base, :explicit_loaded_modules) && foreach(key -> delete!(Base.explicit_loaded_modules, key), keys(modules))
-    if has_sysimage_modules
-        haskey(Base.loaded_modules, PKG) ? free_versions(PKG) : push!(Base.package_callbacks, free_versions)
-    end
+    watch()
     hook()
     for signature in (
         Tuple{typeof(__init__)}, Tuple{typeof(bring),PkgId}, Tuple{typeof(bring_alone),PkgId}, Tuple{typeof(is_wanted),PkgId,Look},
         Tuple{typeof(is_in_place),PkgId,Held,Look}, Tuple{typeof(is_same_place),PkgId,Held,String}, Tuple{typeof(located),PkgId},
         Tuple{typeof(is_as_compiled),PkgId,String,String}, Tuple{typeof(is_unchanged),Source,String}, Tuple{typeof(shared_place),String},
         Tuple{typeof(load),PkgId,Look}, Tuple{typeof(initialize),Held}, Tuple{typeof(put_initializer),Module,Any,Any},
-        Tuple{typeof(say_others),Look}, Tuple{typeof(free_versions),PkgId},
+        Tuple{typeof(say_others),Look}, Tuple{typeof(changed_by_pkg),String},
         Tuple{typeof(Base.require),Module,Symbol}, Tuple{typeof(Base.require),PkgId},
     )
         compile(signature)

@@ -20,6 +20,7 @@ Base.init_depot_path()
 # Before any package is there: what there is now stays as it is. Under a name of its own, which users may find in a stack trace.
 Base.include_string(Base, read(joinpath(@__DIR__, "guard.jl"), String), "jlsys/guard.jl")
 Base.include_string(Base.JlsysGuard, read(joinpath(@__DIR__, "sources.jl"), String), "jlsys/sources.jl")
+Base.include_string(Base.JlsysGuard, read(joinpath(@__DIR__, "moved.jl"), String), "jlsys/moved.jl")
 
 # In a module of its own: nothing of jlsys's may be found in a user's Main, nor may closures there have other numbers than in plain Julia
 # (a module numbers what is lowered in it). So this file has no closures, and binds nothing.

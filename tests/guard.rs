@@ -294,3 +294,47 @@ fn pkg_changes_what_is_in_the_image() {
     assert_eq!((image.stdout(), plain.stdout()), ("43".to_owned(), "43".to_owned()), "{}", image.stderr());
     assert!(image.stderr().contains("wants Own 9.0.0 (the image has 1.0.0)"), "{}", image.stderr());
 }
+
+#[test]
+#[ignore = "builds an image"]
+fn a_session_in_which_pkg_changes_the_project_says_what_it_still_has() {
+    // Whether packages were loaded before, and are after it.
+    for (before, after, expected) in [
+        ("using Own", "print(Own.answer())", "42"),
+        ("", "print(0)", "0"),
+        ("using Model", "using Own; print(Own.answer())", "43"),
+    ] {
+        let project = built();
+        let newer = newer_own(&project);
+        // As Pkg's operations end. All else of them would ask a registry for every package.
+        let code = format!(
+            "import Pkg; {before}
+            env = Pkg.Types.EnvCache(); Pkg.API.add_snapshot_to_undo(env)
+            entries = env.manifest isa Dict ? env.manifest : env.manifest.deps
+            entry = first(filter(entry -> entry.name == \"Own\", collect(values(entries))))
+            entry.path = {newer:?}; entry.version = v\"9.0.0\"; Pkg.Types.write_env(env)
+            {after}"
+        );
+        let run = |quiet: &[&str], code: &str| {
+            let mut command = project.command(&[&["run"], quiet, &["--", "-e", code]].concat());
+            Ran(command.env("JULIA_PROJECT", project.path("")).output().unwrap()).expect_status(0)
+        };
+        let files =
+            ["Project.toml", "Manifest.toml"].map(|name| (name, std::fs::read(project.path(name)).unwrap()));
+        let ran = run(&[], &code);
+        assert_eq!(ran.stdout(), expected, "{}", ran.stderr());
+        assert_eq!(ran.stderr().matches("jlsys:").count(), 1, "{}", ran.stderr());
+        let says = "wants Own 9.0.0 (the image has 1.0.0): this session goes on with what it has loaded";
+        assert!(ran.stderr().contains(says), "{}", ran.stderr());
+        let next = run(&[], "using Own; print(Own.answer())");
+        assert_eq!(next.stdout(), "43", "{}", next.stderr());
+        assert!(next.stderr().contains("jlsys: plain Julia"), "{}", next.stderr());
+        for (name, text) in files {
+            std::fs::write(project.path(name), text).unwrap();
+        }
+        assert!(!run(&["-q"], &code).stderr().contains("jlsys:"));
+    }
+    // Pkg changed nothing that the image has.
+    let project = built();
+    same(&project, &OFFLINE, &["-e", "import Pkg; using Own; Pkg.activate(Base.active_project()); print(1)"]);
+}

@@ -64,6 +64,8 @@ drivers! {
     LEFT = "left.jl";
     /// Loads packages one by one and says which load.
     LOAD = "load.jl";
+    /// Says when Pkg changed the project of a session with an image; part of every image.
+    MOVED = "moved.jl";
     /// Runs a notebook's cells as a kernel does.
     NOTEBOOK = "notebook.jl";
     /// Leaves word of what a workload does; included by others.
