@@ -46,8 +46,8 @@ impl Step {
         };
         let steps = paths_in(&script).filter_map(|path| {
             let leads_to = path.canonicalize().ok()?;
-            let is_on_way =
-                leads_to == executable || scripts < MOST_SCRIPTS && self::script(&leads_to).is_some();
+            let is_on_way = is_julia(&leads_to, executable)
+                || scripts < MOST_SCRIPTS && self::script(&leads_to).is_some();
             let rest = if is_on_way { Self::way(&leads_to, executable, scripts + 1)? } else { return None };
             let stamp = Stamp::of(&path).ok()?;
             Some(std::iter::once(Self { path, leads_to, stamp }).chain(rest))
@@ -147,6 +147,13 @@ impl Place<'_> {
     }
 }
 
+/// Whether a file is a Julia's executable, or one that stands for it in the same installation, as Debian's do.
+fn is_julia(file: &Path, executable: &Path) -> bool {
+    let installation = executable.parent().and_then(Path::parent);
+    let has_name = file.file_name().is_some_and(|name| name.to_string_lossy().contains("julia"));
+    file == executable || has_name && file.is_file() && installation.is_some_and(|it| file.starts_with(it))
+}
+
 /// What is larger is no script that starts a Julia.
 const LARGEST_SCRIPT: u64 = 64 << 10;
 
@@ -190,6 +197,9 @@ mod tests {
             Step::way(command, &julia, 0).map(|way| way.into_iter().map(|step| step.path).collect::<Vec<_>>())
         };
         assert_eq!(way(&julia), Some(Vec::new()));
+        let beside = write("libexec-julia", "\x7fELF");
+        let direct = write("direct", &format!("#!/bin/sh\nexec qemu '{}'\n", beside.display()));
+        assert_eq!(way(&direct), Some(vec![beside]));
         assert_eq!(way(&outer), Some(vec![inner.clone(), julia.clone()]));
         assert_eq!(way(&write("blind", "#!/bin/sh\nexec $JULIA\n")), None);
         // A program that is none of these is taken as it is.
