@@ -157,10 +157,10 @@ fn is_julia(file: &Path, executable: &Path) -> bool {
 /// What is larger is no script that starts a Julia.
 const LARGEST_SCRIPT: u64 = 64 << 10;
 
-/// The text of a command that is a script.
+/// The text of a command that is a script. What else a script names (`/dev/stdin`, a pipe) must not be read.
 fn script(command: &Path) -> Option<String> {
-    let is_small = command.metadata().is_ok_and(|file| file.len() <= LARGEST_SCRIPT);
-    let text = is_small.then(|| std::fs::read(command).ok()).flatten()?;
+    let may_be = command.metadata().is_ok_and(|file| file.is_file() && file.len() <= LARGEST_SCRIPT);
+    let text = may_be.then(|| std::fs::read(command).ok()).flatten()?;
     text.starts_with(b"#!").then(|| String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -202,6 +202,11 @@ mod tests {
         assert_eq!(way(&direct), Some(vec![beside]));
         assert_eq!(way(&outer), Some(vec![inner.clone(), julia.clone()]));
         assert_eq!(way(&write("blind", "#!/bin/sh\nexec $JULIA\n")), None);
+        // Nobody writes into this one.
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let text = format!("#!/bin/sh\nexec {} < {}\n", julia.display(), pipe.display());
+        assert_eq!(way(&write("from-a-pipe", &text)), Some(vec![julia.clone()]));
         // A program that is none of these is taken as it is.
         assert_eq!(way(&write("launcher", "\x7fELF")), Some(Vec::new()));
         std::fs::write(&inner, format!("#!/bin/sh\nexec '{}'\n", outer.display())).unwrap();
