@@ -95,7 +95,7 @@ impl Prepared {
         let files = search.belonging_to(project?)?;
         let hidden = search.in_front(&files.project_file);
         let is_last_resort = files.is_last_resort;
-        if files.is_last_resort && !request.falls_back {
+        if is_last_resort && !request.falls_back {
             let series = julia.facts.version.major_minor();
             let place = surroundings.directory.to_owned();
             return Err(EnvironmentError::NoProjectAround { place, series }.into());
@@ -423,9 +423,14 @@ pub fn find_julia(option: Option<&str>, directory: &Path, cache: &Cache) -> Resu
     if let Some(julia) = cache.probed(&command) {
         return Ok(julia);
     }
-    let facts = process::block_on(julia::probe(&command)).map_err(Error::Runtime)??;
-    let julia = JuliaInstall { command, facts, load_path: None };
+    let julia = ask_julia(command)?;
     // Without it the next start asks again, which is slow and right.
     let _ = cache.keep_probe(&julia);
     Ok(julia)
+}
+
+/// Asks the Julia that a command starts what it is.
+pub fn ask_julia(command: PathBuf) -> Result<JuliaInstall, Error> {
+    let facts = process::block_on(julia::probe(&command)).map_err(Error::Runtime)??;
+    Ok(JuliaInstall { command, facts, load_path: None })
 }

@@ -4,10 +4,8 @@
 
 mod support;
 
-use std::os::unix::fs::PermissionsExt;
-
 use support::shim::{Shim, base_image};
-use support::{Project, Ran, julia, julia_is_since};
+use support::{Project, Ran, julia, julia_is_since, make_executable};
 
 const NOTEBOOK: &str = r#"{"cells":[{"cell_type":"code","source":["1 + 1"],"metadata":{},"outputs":[]}],
     "metadata":{"kernelspec":{"language":"julia","name":"julia-1.5","display_name":"Julia"}},"nbformat":4,"nbformat_minor":4}"#;
@@ -103,7 +101,7 @@ fn a_script_that_starts_another_julia_is_noticed() {
         let text = format!("#!/bin/sh\n# {version}\nexec '{}' \"$@\"\n", julia().display());
         let path = project.outside(name);
         std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        make_executable(&path);
         path
     };
     let count = project.outside("asked");

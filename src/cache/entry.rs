@@ -199,9 +199,9 @@ impl Entry {
         self.header.startup.as_ref().map(|startup| startup.stale(here)).unwrap_or_default()
     }
 
-    /// A group of the entry's startup package that can be taken over, if it has it: its cache, within the startup package's folder.
-    pub fn fresh_group(&self, uuid: Uuid, here: &Here<'_>) -> Option<PathBuf> {
-        self.header.startup.as_ref()?.fresh_group(uuid, here)
+    /// The groups of the entry's startup package that can be taken over, each with its cache, within the startup package's folder.
+    pub fn fresh_groups(&self, here: &Here<'_>) -> BTreeMap<Uuid, PathBuf> {
+        self.header.startup.as_ref().map(|startup| startup.fresh_groups(here)).unwrap_or_default()
     }
 
     /// When it was last used, up to an hour.

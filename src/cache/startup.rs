@@ -232,11 +232,11 @@ impl StartupFiles {
         StaleGroups { groups, of: self.groups.len(), changes: changes.into_iter().flatten().collect() }
     }
 
-    /// A group that can be taken over, if it has it: its cache, within the startup package's folder.
-    pub(super) fn fresh_group(&self, uuid: Uuid, here: &Here<'_>) -> Option<PathBuf> {
-        let group = self.groups.iter().find(|group| group.uuid == uuid)?;
-        let is_fresh = !self.stale(here).groups.contains(&uuid);
-        is_fresh.then(|| group.cache.clone())
+    /// The groups that can be taken over, each with its cache, within the startup package's folder.
+    pub(super) fn fresh_groups(&self, here: &Here<'_>) -> BTreeMap<Uuid, PathBuf> {
+        let stale = self.stale(here).groups;
+        let fresh = self.groups.iter().filter(|group| !stale.contains(&group.uuid));
+        fresh.map(|group| (group.uuid, group.cache.clone())).collect()
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::PathArgs;
 use crate::error::{Error, Exit};
-use crate::julia::{self, JuliaInstall, Wish};
+use crate::julia::{JuliaInstall, Wish, discover};
 use crate::output::{print, tell};
-use crate::prepare::{Prepared, Request, find_julia, locate_cache};
+use crate::prepare::{Prepared, Request, ask_julia, find_julia, locate_cache};
 use crate::process;
 use crate::startup;
 use crate::state::State;
@@ -66,9 +66,5 @@ fn asked_anew(request: &Request, directory: &Path) -> Option<JuliaInstall> {
     let variable = std::env::var("JULIA").ok();
     let asked = Wish { option: request.julia.as_deref(), variable: variable.as_deref(), directory };
     let on_path = Wish { option: None, variable: None, directory };
-    [asked, on_path].into_iter().find_map(|wish| {
-        let command = julia::discover(wish).ok()?;
-        let facts = process::block_on(julia::probe(&command)).ok()?.ok()?;
-        Some(JuliaInstall { command, facts, load_path: None })
-    })
+    [asked, on_path].into_iter().find_map(|wish| ask_julia(discover(wish).ok()?).ok())
 }

@@ -68,8 +68,8 @@ struct Start {
 
 /// Why jlsys has no say in how Julia starts.
 enum NoSay {
-    /// The user does not want it to, or there will be no session: nothing is said.
-    Asked,
+    /// There will be no session: nothing is said.
+    NoSession,
     /// Something is wrong.
     Fault(Error),
 }
@@ -82,7 +82,7 @@ fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) ->
     let julia = find_julia(request.julia.as_deref(), &directory, &cache).map_err(fault)?;
     let says = JuliaArguments::read(args_for_julia, &julia.facts.version);
     if says.hands_off == Some(HandsOff::NoSession) {
-        return Err(NoSay::Asked);
+        return Err(NoSay::NoSession);
     }
     let told = settle_project(args, request, &says);
     let located = Located::find(request, &julia, &directory);
@@ -177,7 +177,7 @@ fn plain(request: &Request, no_say: NoSay) -> Result<Start, Error> {
     let wish =
         Wish { option: request.julia.as_deref(), variable: variable.as_deref(), directory: &directory };
     let reason = match no_say {
-        NoSay::Asked => None,
+        NoSay::NoSession => None,
         NoSay::Fault(error) => Some(error.to_string()),
     };
     let project = request.project.clone().map(OsString::from);

@@ -95,7 +95,7 @@ impl Differences {
     }
 
     /// Arguments with which a process precompiles nothing. What is not precompiled is loaded from its source; before 1.11, which has
-    /// `existing` (<https://github.com/JuliaLang/julia/pull/50737>), everything is.
+    /// `existing` (<https://github.com/JuliaLang/julia/pull/50586>), everything is.
     pub fn source_arguments(self) -> &'static [&'static str] {
         if self.since(11) { &["--compiled-modules=existing"] } else { &["--compiled-modules=no"] }
     }

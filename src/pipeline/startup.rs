@@ -1,6 +1,6 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -62,6 +62,13 @@ struct Candidate {
     group: Group,
     cache: PathBuf,
     report: GroupReport,
+}
+
+/// An entry of which groups can be taken over.
+struct Earlier {
+    entry: Entry,
+    /// Their caches, within the startup package's folder.
+    groups: BTreeMap<Uuid, PathBuf>,
 }
 
 impl Build<'_> {
@@ -198,7 +205,9 @@ impl Build<'_> {
         turns: &Semaphore,
     ) -> Vec<(Candidate, Result<u64, StartupError>)> {
         let Prepared { environment, inputs: key, .. } = self.prepared;
-        let earlier = self.earlier_entries();
+        let here = self.prepared.here();
+        let with_groups = |entry: Entry| Earlier { groups: entry.fresh_groups(&here), entry };
+        let earlier: Vec<Earlier> = self.earlier_entries().into_iter().map(with_groups).collect();
         let earlier = earlier.as_slice();
         let building = groups.into_iter().enumerate().map(|(number, group)| {
             let uuid = key.group_uuid(&group, environment);
@@ -297,7 +306,7 @@ impl Build<'_> {
         group: Group,
         uuid: Uuid,
         number: usize,
-        earlier: &[Entry],
+        earlier: &[Earlier],
         turns: &Semaphore,
     ) -> (Candidate, Result<u64, StartupError>) {
         let mut report = GroupReport {
@@ -314,7 +323,7 @@ impl Build<'_> {
             reused: false,
             left_out: None,
         };
-        let before = earlier.iter().find_map(|entry| take_over(entry, uuid, self.prepared, inputs.folder));
+        let before = earlier.iter().find_map(|earlier| take_over(earlier, uuid, inputs.folder));
         if let Some((cache, before)) = before {
             report = GroupReport { reused: true, ..before };
             return (Candidate { group, cache, report }, Ok(0));
@@ -419,13 +428,9 @@ impl Groups {
 }
 
 /// Copies a group out of an entry, if it is there and Julia would load it: its cache, and what was reported of it.
-fn take_over(
-    entry: &Entry,
-    uuid: Uuid,
-    prepared: &Prepared,
-    folder: &Path,
-) -> Option<(PathBuf, GroupReport)> {
-    let cache = entry.fresh_group(uuid, &prepared.here())?;
+fn take_over(earlier: &Earlier, uuid: Uuid, folder: &Path) -> Option<(PathBuf, GroupReport)> {
+    let Earlier { entry, groups } = earlier;
+    let cache = groups.get(&uuid)?.clone();
     let report = entry.report().ok()?.groups.into_iter().find(|group| group.uuid == uuid)?;
     let (from, to) = (entry.startup()?.join(&cache), folder.join(&cache));
     std::fs::create_dir_all(to.parent()?).ok()?;

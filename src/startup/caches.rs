@@ -7,8 +7,7 @@
 //! A start asks this, so no Julia is. Two caches that were compiled from the same files, with the same preferences and for the same CPUs, fit the
 //! same projects: where the one that was taken still fits, so does the other. Caches begin with what Julia judges them by (`write_header` in
 //! src/staticdata_utils.c and `parse_cache_header` in base/loading.jl; read in 1.10 and 1.12, and taken to be the same in 1.9 and 1.11).
-//! Where one cannot be read it is taken not to fit: the
-//! session then finds out.
+//! Where one cannot be read it is taken not to fit: the session then finds out.
 
 use std::collections::BTreeMap;
 use std::fs::File;

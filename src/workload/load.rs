@@ -131,8 +131,8 @@ pub async fn load(
             }
             give_up_on(&finished);
         }
-        let not_precompiled = finished.stuck.iter().map(|package| package.name.clone());
-        if runner.precompiles() && not_precompiled.len() > 0 {
+        if runner.precompiles() && !finished.stuck.is_empty() {
+            let not_precompiled = finished.stuck.iter().map(|package| package.name.clone());
             runner.from_source.borrow_mut().extend(not_precompiled);
             failed.clear();
             continue;
