@@ -15,6 +15,7 @@ say("stdlib", Sys.STDLIB)
 say("os", Sys.KERNEL)
 say("arch", Sys.ARCH)
 say("word-size", Sys.WORD_SIZE)
+isdefined(Sys, :sysimage_target) && say("image-target", Sys.sysimage_target())
 
 # The libraries that an image is linked against: `libjulia`, and from 1.6 on `libjulia-internal`, but not the
 # `libjulia-codegen` that is there from 1.8 on.

@@ -23,24 +23,6 @@ impl CpuTarget {
     pub fn chosen_here() -> Self {
         if in_container() { Self::Portable } else { Self::Native }
     }
-
-    /// What Julia's `--cpu-target` takes.
-    ///
-    /// The portable strings are those of the official binaries
-    /// (<https://docs.julialang.org/en/v1/devdocs/sysimg/#Specifying-multiple-system-image-targets>); where none is
-    /// known, the architecture's baseline.
-    pub fn argument(&self, arch: &str) -> &str {
-        match self {
-            Self::Native => "native",
-            Self::Portable => match arch {
-                "x86_64" => "generic;sandybridge,-xsaveopt,clone_all;haswell,-rdrnd,base(1)",
-                "i686" => "pentium4;sandybridge,-xsaveopt,clone_all",
-                "aarch64" => "generic;cortex-a57;thunderx2t99;carmel",
-                _ => "generic",
-            },
-            Self::Julia(target) => target,
-        }
-    }
 }
 
 impl FromStr for CpuTarget {

@@ -266,7 +266,7 @@ fn precompile(inputs: &StartupInputs<'_>, source: Driver, uuid: Uuid, result: &P
         .arg(source.path_in(inputs.sources))
         .arg(uuid.to_string())
         .args([&inputs.folder.join(DEPOT), result])
-        .env("JULIA_CPU_TARGET", inputs.plan.cpu_target.argument(&inputs.drivers.julia.facts.arch))
+        .env("JULIA_CPU_TARGET", inputs.drivers.julia.facts.target(&inputs.plan.cpu_target))
 }
 
 async fn run(

@@ -53,6 +53,9 @@ pub struct Facts {
     pub os: String,
     /// `Sys.ARCH`, such as `x86_64`.
     pub arch: String,
+    /// The CPUs that the stock image is for, as Julia writes them, where it says so (1.13 and later).
+    #[serde(default)]
+    pub image_target: Option<String>,
     /// The depots behind the user's own, which are searched last.
     pub bundled_depots: Vec<PathBuf>,
     /// The packages that are in the stock image.
@@ -66,6 +69,28 @@ pub struct BaseModule {
     pub uuid: Uuid,
     /// Its name, which is also its module's.
     pub name: String,
+}
+
+#[cfg(test)]
+impl Facts {
+    /// Of a Julia of which nothing is known.
+    pub(super) fn unknown() -> Self {
+        Self {
+            version: Version::new(1, 10, 0),
+            commit: String::new(),
+            executable: PathBuf::new(),
+            base_image: PathBuf::new(),
+            base_image_sha256: Sha256Digest::of(""),
+            libraries: Vec::new(),
+            stdlib: PathBuf::new(),
+            link_command: Vec::new(),
+            os: "Linux".to_owned(),
+            arch: String::new(),
+            image_target: None,
+            bundled_depots: Vec::new(),
+            base_modules: Vec::new(),
+        }
+    }
 }
 
 impl JuliaInstall {

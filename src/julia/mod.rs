@@ -9,6 +9,7 @@ mod install;
 mod juliaup;
 mod probe;
 mod results;
+mod targets;
 
 pub use arguments::{HandsOff, JuliaArguments};
 pub use differences::{Differences, Standing};

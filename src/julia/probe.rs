@@ -126,6 +126,7 @@ fn understand(julia: &Path, answer: &str) -> Result<Facts, ProbeError> {
         link_command: link_command(all("link-command")),
         os: one("os")?.to_owned(),
         arch: one("arch")?.to_owned(),
+        image_target: all("image-target").first().map(|&target| target.to_owned()),
         bundled_depots: all("bundled-depot").into_iter().map(PathBuf::from).collect(),
         base_modules: base_modules
             .collect::<Option<_>>()

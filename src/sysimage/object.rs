@@ -131,7 +131,7 @@ impl<'a> ObjectProcess<'a> {
             .julia
             .command(inputs.project_file)
             .option("--sysimage=", &inputs.julia.facts.base_image)
-            .arg(format!("--cpu-target={}", plan.cpu_target.argument(&inputs.julia.facts.arch)))
+            .arg(format!("--cpu-target={}", inputs.julia.facts.target(&plan.cpu_target)))
             .args(&plan.julia_args)
             .args(differences.object_arguments())
             .option("--output-o=", inputs.object())

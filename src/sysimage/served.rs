@@ -64,9 +64,8 @@ impl NoTarget {
 
 /// Asks a Julia whether it generates code for `target`: a fraction of a second.
 ///
-/// A process that generates code for several targets starts with the code that its own image has for the first
-/// (`sysimg_init_cb` in src/processor_x86.cpp and its like), so a session that is told to use that one tells as much. Sessions take
-/// neither several targets nor what is about generating code (`check_cmdline` in src/processor.cpp; 1.5 crashes).
+/// A session that is told to use the [first of several targets](crate::julia::Facts::first_target) tells as much as a process that generates
+/// code for them.
 pub async fn serves(julia: &JuliaInstall, target: &CpuTarget) -> Served {
     if *target == CpuTarget::Native {
         return Served::Yes;
@@ -75,7 +74,7 @@ pub async fn serves(julia: &JuliaInstall, target: &CpuTarget) -> Served {
     let log = folder.path().join("log");
     let command = julia
         .command(folder.path())
-        .option("--cpu-target=", first(target.argument(&julia.facts.arch)))
+        .option("--cpu-target=", julia.facts.first_target(target))
         .args(["-e", "exit(0)"]);
     let finished = process::run(&command, Some(PATIENCE), &log).await;
     if finished.is_ok_and(|finished| finished.ending.is_success()) {
@@ -88,33 +87,5 @@ pub async fn serves(julia: &JuliaInstall, target: &CpuTarget) -> Served {
     match process::says(&log, &["does not support the CX16 instruction"]) {
         true => Served::No(NoTarget::Unknown(target.clone())),
         false => Served::Unknown,
-    }
-}
-
-/// The first of several targets, as a session takes it.
-fn first(targets: &str) -> String {
-    let first = targets.split(';').next().unwrap_or_default();
-    let is_for_sessions = |word: &&str| {
-        let word = word.trim_start_matches(['+', '-']);
-        !(matches!(word, "clone_all" | "opt_size" | "min_size") || word.starts_with("base("))
-    };
-    first.split(',').filter(is_for_sessions).collect::<Vec<_>>().join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_takes_the_first_target_without_what_is_for_images() {
-        let portable = CpuTarget::Portable.argument("x86_64");
-        for (targets, expected) in [
-            (portable, "generic"),
-            ("haswell", "haswell"),
-            ("haswell,-rdrnd,clone_all;skylake,base(0)", "haswell,-rdrnd"),
-            ("generic,-clone_all,+cx16", "generic,+cx16"),
-        ] {
-            assert_eq!(first(targets), expected);
-        }
     }
 }
