@@ -1,13 +1,24 @@
 # Precompiles a project's packages and their extensions, several at once, as Pkg does from Julia 1.6 on.
 #
-#     julia [-J IMAGE] --project=PROJECT [--pkgimages=no] julia/precompile.jl [--sessions=REPL,Pkg | NAME...]
+#     julia [-J IMAGE] --project=PROJECT [--pkgimages=no] julia/precompile.jl [NAME...]
+#     julia [-J IMAGE] --project=PROJECT julia/precompile.jl --sessions=REPL,Pkg
+#     julia --project=PROJECT julia/precompile.jl [--beside=PACKAGES] --count=PACKAGES --counts=FILE
 #
 # Of the packages that are named (1.8 and later) and what they depend on, else of all. With `--sessions` instead those that sessions
-# load beside them (`REPL`, `Pkg`, in this order), which from 1.11 on are not in the stock image.
+# load beside them (`REPL`, `Pkg`, in this order), which from 1.11 on are not in the stock image. With `--beside` also packages of
+# another environment, with `--count` the file gets what counted.jl says (1.9 and later).
 # Exits with status 1 when something does not precompile; the rest then has been all the same.
 
-const NAMES = filter(argument -> !startswith(argument, "--sessions="), ARGS)
-const FOR_SESSIONS = [name for argument in setdiff(ARGS, NAMES) for name in split(split(argument, '=')[2], ',')]
+const NAMES = filter(argument -> !startswith(argument, "--"), ARGS)
+
+"What an option was given, empty where it was not."
+function given(option)
+    found = filter(argument -> startswith(argument, "--$option="), ARGS)
+    return isempty(found) ? "" : String(last(split(only(found), '='; limit = 2)))
+end
+
+const FOR_SESSIONS = split(given("sessions"), ','; keepempty = false)
+isempty(given("count")) || include("counted.jl")
 
 # What Pkg calls from 1.11 on. Pkg itself is not in the stock image there, and its caches are for ordinary processes: one with
 # `--pkgimages=no` would precompile it first, which takes longer than most projects.
@@ -43,4 +54,23 @@ const IN_SESSIONS = Dict(
 
 precompile_for_sessions() = foreach(name -> Base.require_stdlib(IN_SESSIONS[name]), FOR_SESSIONS)
 
-exit(try_to(isempty(FOR_SESSIONS) ? precompile_packages : precompile_for_sessions) ? 0 : 1)
+function precompile_counted()
+    there = caches_of(only(COUNTED))
+    works = try_to(precompile_packages)
+    works &= try_to(() -> precompile_beside(only(COUNTED)))
+    write_counts(only(COUNTED), there, caches_of(only(COUNTED)))
+    works || error("not everything precompiles")
+end
+
+function precompile_and_count()
+    packages = packages_in(given("count"))
+    before = caches_of(packages)
+    works = try_to(precompile_packages)
+    isempty(given("beside")) || (works &= try_to(() -> precompile_beside(packages_in(given("beside")))))
+    write_counts(given("counts"), packages, before, caches_of(packages))
+    return works
+end
+
+works = !isempty(FOR_SESSIONS) ? try_to(precompile_for_sessions) :
+    isempty(given("count")) ? try_to(precompile_packages) : precompile_and_count()
+exit(works ? 0 : 1)

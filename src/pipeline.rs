@@ -36,13 +36,16 @@ mod sessions;
 mod share;
 mod startup;
 mod traces;
+mod unfit;
 mod untouched;
 
 pub(crate) use earlier::lock;
 pub use earlier::settled;
 pub use outlook::{Earlier, Estimate, Expected, Outlook, kept, outlook};
+pub use precompiling::precompile;
 pub use sessions::serve_sessions;
 use share::Share;
+pub use unfit::CachesBefore;
 
 use cleaning::ForStartup;
 use earlier::{find, note_failure};

@@ -13,8 +13,10 @@ use crate::problem::without_log;
 use crate::process::Standstill;
 use crate::workload::{Kind, Outcome, Ran, SessionSteps};
 
+mod caches;
 mod kept;
 
+pub use caches::CachesReport;
 pub use kept::Kept;
 
 /// The version of the JSON documents that commands print.
@@ -94,6 +96,9 @@ pub struct Report {
     /// What came to a standstill, until it was ended; the time that it cost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stuck: Vec<Standstill>,
+    /// The packages' caches, where they are for other CPUs, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caches: Option<CachesReport>,
     /// What came of precompiling what sessions load beside the image; what is not there was not done yet.
     #[serde(default, skip_serializing_if = "SessionSteps::is_empty")]
     pub sessions: SessionSteps,
@@ -323,6 +328,7 @@ impl Report {
             workloads: Vec::new(),
             phases: Vec::new(),
             stuck: Vec::new(),
+            caches: None,
             sessions: SessionSteps::new(),
             peak_memory_bytes: 0,
             julia: JuliaReport { version: julia.facts.version.to_string(), command: julia.command.clone() },
@@ -376,6 +382,7 @@ impl Report {
         self.image = None;
         self.startup = None;
         self.groups.clear();
+        self.caches = None;
         // The project's folder and file: enough to know it by.
         self.project = last(&self.project, 2);
         self.julia.command = last(&self.julia.command, 1);

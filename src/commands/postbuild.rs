@@ -10,15 +10,17 @@ use std::time::{Duration, Instant};
 use indicatif::HumanBytes;
 
 use crate::binder;
+use crate::budget::Budget;
 use crate::cli::PostbuildArgs;
 use crate::duration;
 use crate::environment::project_in;
 use crate::error::{Error, Exit};
 use crate::kernel::{self, InstallOptions, JupyterFolders, KernelError};
-use crate::pipeline::BuildOptions;
+use crate::pipeline::{self, BuildOptions, CachesBefore};
 use crate::prepare::Prepared;
+use crate::process;
 use crate::progress::Progress;
-use crate::report::{BuildOutcome, Report};
+use crate::report::{BuildOutcome, CachesReport, Report};
 use crate::sysimage::LinkError;
 use crate::words::count;
 
@@ -53,8 +55,11 @@ pub(super) fn execute(args: &PostbuildArgs) -> Result<Exit, Error> {
 struct Done {
     report: Report,
     cpus: String,
+    caches: Option<CachesReport>,
     kernels: Vec<String>,
     freed: u64,
+    /// What caches took that no session can use.
+    unfit: u64,
     /// What it means where nothing was built.
     nothing_new: String,
 }
@@ -89,12 +94,30 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         stall_limit: args.work.stall_limit.map(Duration::from_secs),
         ..BuildOptions::default()
     };
+    let caches_before = CachesBefore::of(&prepared);
+    let started = Instant::now();
     let built = match super::build_for_sessions(&prepared, options, progress) {
         Err(error @ (Error::InterruptedBuild(_) | Error::Runtime(_))) => return Err(error),
         built => built,
     };
+    let caches = match &built {
+        Ok(Report { outcome: BuildOutcome::Built, caches: Some(caches), .. }) => Some(caches.clone()),
+        _ => precompile(&prepared, options, started, progress)?,
+    };
     let mut freed = prepared.cache.tidy(LOG_LIMIT);
-    let report = built?;
+    let unfit = match caches_before {
+        Some(before) => {
+            let keep: Vec<String> = caches.iter().flat_map(|caches| caches.missing.clone()).collect();
+            process::block_on(before.remove_unfit(&prepared, &keep)).map_err(Error::Runtime)?
+        }
+        None => 0,
+    };
+    let report = built.inspect_err(|_| {
+        if let Some(caches) = &caches {
+            progress
+                .say(&format!("packages are precompiled for {} CPUs: {caches}", prepared.plan.cpu_target));
+        }
+    })?;
     // They would be another layer's weight. The image that is still to be built is made from them.
     if !report.image_pending {
         freed += prepared.cache.forget_traces();
@@ -106,7 +129,39 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         None => Vec::new(),
     };
     let nothing_new = super::build::nothing_new(&prepared);
-    Ok(Done { nothing_new, cpus: prepared.plan.cpu_target.to_string(), kernels, freed, report })
+    Ok(Done {
+        nothing_new,
+        cpus: prepared.plan.cpu_target.to_string(),
+        caches,
+        kernels,
+        freed,
+        unfit,
+        report,
+    })
+}
+
+/// Precompiles the packages where the build did not come to it: sessions without an image are on other CPUs, too. What goes wrong with that is a
+/// warning.
+fn precompile(
+    prepared: &Prepared,
+    options: BuildOptions,
+    started: Instant,
+    progress: &Progress,
+) -> Result<Option<CachesReport>, Error> {
+    let left = options.time_budget.map(|budget| budget.saturating_sub(started.elapsed()));
+    if left.is_some_and(|left| left.is_zero()) {
+        return Ok(None);
+    }
+    let precompiling = pipeline::precompile(prepared, options, Budget::starting_now(left), progress);
+    let ended = process::block_on_interruptible(precompiling).map_err(Error::Runtime)?;
+    match ended.ok_or_else(|| Error::InterruptedBuild(pipeline::kept(prepared)))? {
+        Ok(caches) => Ok(caches),
+        Err(error) => {
+            let cpus = &prepared.plan.cpu_target;
+            progress.warn(&format!("packages are not precompiled for {cpus} CPUs: {error}"));
+            Ok(None)
+        }
+    }
 }
 
 /// Makes Jupyter's Julia kernels start through jlsys; what became of each, in words.
@@ -169,13 +224,20 @@ impl Done {
                 format!("{packages} and {statements}, for {} CPUs (tier {})", self.cpus, report.tier),
             );
         }
+        if let Some(caches) = &self.caches {
+            line("caches", format!("of packages, for {} CPUs: {caches}", self.cpus));
+        }
         for package in &report.packages.dropped {
             line("left out", format!("{}: {}", package.name, package.reason));
         }
         for kernel in &self.kernels {
             line("kernel", kernel.clone());
         }
-        line("removed", format!("{} of logs and temporary files", HumanBytes(self.freed)));
+        let mut removed = format!("{} of logs and temporary files", HumanBytes(self.freed));
+        if self.unfit > 0 {
+            removed += &format!(", {} of caches that no session can use", HumanBytes(self.unfit));
+        }
+        line("removed", removed);
         line("took", duration::took(took.as_secs_f64()));
         if report.image.is_some() || report.startup.is_some() {
             line("check", "`jlsys status` in a session says whether it is used".to_owned());

@@ -54,6 +54,8 @@ macro_rules! drivers {
 drivers! {
     /// Adds up how long a traced process compiles.
     COMPILING = "compiling.jl";
+    /// Which caches of packages Julia takes; included by the driver that precompiles.
+    COUNTED = "counted.jl";
     /// Makes a session with an image load its packages when they are asked for; part of every image.
     GUARD = "guard.jl";
     /// Loads packages and replays statements; included by the driver that writes the object.
@@ -108,6 +110,8 @@ drivers! {
     STARTUP_WHY = "why.jl";
     /// Runs a package's tests in the sandbox of `Pkg.test`.
     TEST = "test.jl";
+    /// Says which caches sessions on other CPUs do not take.
+    UNFIT = "unfit.jl";
     /// Checks that an image holds what it should.
     VERIFY = "verify.jl";
     /// Compiles signatures that are wider than any call; included by the replay.

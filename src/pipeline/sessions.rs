@@ -133,6 +133,7 @@ impl Serving<'_> {
         let with_repl = report.sessions.get(&SessionStep::Repl) == Some(&StepOutcome::Done);
         let how = Precompiling {
             purpose: For::Sessions { image: &image, step, with_repl },
+            cpus: &self.prepared.plan.cpu_target,
             named: None,
             jobs: self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs()),
             deadline: self.budget.end(),

@@ -28,7 +28,7 @@ use crate::sysimage::ObjectProcess;
 use crate::trace::Owner;
 use crate::uuid::Uuid;
 use crate::words::count;
-use crate::workload::{self, Capacity, For, Kind, Loaded, Outcome, Ran, Runner, Workload};
+use crate::workload::{self, Capacity, Kind, Loaded, Outcome, Ran, Runner, Workload};
 
 /// All statements of all workloads, in one file.
 pub(super) struct Statements {
@@ -93,7 +93,7 @@ struct PackagesLoaded {
 impl<'a> Build<'a> {
     /// Loads the packages, runs the workloads, and cleans their traces into one file of statements.
     pub(super) async fn trace(&mut self, aims: Aims) -> Result<Traced<'a>, Error> {
-        let precompiled = self.precompile(For::Workloads).await?;
+        let precompiled = self.precompile_for_sessions().await?;
         self.note_precompiled(precompiled);
         let traces = self.staging.work().join("traces");
         std::fs::create_dir(&traces).map_err(Error::file(&traces))?;

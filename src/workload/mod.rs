@@ -2,6 +2,7 @@
 
 mod capacity;
 mod compiling;
+mod counted;
 mod kernel;
 mod load;
 mod notebook;
@@ -23,10 +24,11 @@ use crate::file::Sha256Digest;
 use crate::uuid::Uuid;
 
 pub use capacity::Capacity;
+pub use counted::Counted;
 pub use kernel::Kernel;
 pub use load::{LoadError, Loaded, load};
 pub use notebook::{Notebook, NotebookError};
-pub use precompile::{For, Precompiling, SessionStep, SessionSteps, StepOutcome, precompile};
+pub use precompile::{Counting, For, Precompiling, SessionStep, SessionSteps, StepOutcome, precompile};
 pub use runner::{Outcome, Ran, Runner};
 pub use select::{Selection, select};
 pub use select_error::SelectError;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cpu::CpuTarget;
 use crate::julia::{Driver, Drivers};
 use crate::process::{self, Finished, ProcessError};
 
@@ -15,8 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(2 * 3600);
 /// For which processes packages are precompiled: the caches of one do not serve another.
 #[derive(Debug, Clone, Copy)]
 pub enum For<'a> {
-    /// Those that run the workloads.
-    Workloads,
+    /// Those that run the workloads, and sessions without an image.
+    Workloads {
+        /// What to count, where caches are for other CPUs than this one, too.
+        counting: Option<Counting<'a>>,
+    },
     /// The one that writes the image; with the options that it has.
     Writing(&'static [&'static str]),
     /// Sessions that start with an image.
@@ -28,6 +32,17 @@ pub enum For<'a> {
         /// Whether the REPL is precompiled for it already.
         with_repl: bool,
     },
+}
+
+/// Which packages' caches are counted, as files that name them.
+#[derive(Debug, Clone, Copy)]
+pub struct Counting<'a> {
+    /// All that sessions load.
+    pub packages: &'a Path,
+    /// Those of an environment beside the project's, which Pkg does not precompile with it; they are precompiled as sessions find them.
+    pub beside: &'a Path,
+    /// Where to say what there is in the end; [`Counted`](super::Counted) reads it.
+    pub counts: &'a Path,
 }
 
 /// What sessions load beside an image, and so must be precompiled for it; in the order of its worth.
@@ -86,6 +101,8 @@ impl std::fmt::Display for SessionStep {
 pub struct Precompiling<'a> {
     /// For which processes.
     pub purpose: For<'a>,
+    /// For which CPUs.
+    pub cpus: &'a CpuTarget,
     /// The package to precompile with what it depends on; all when absent.
     pub named: Option<&'a str>,
     /// How many packages at once.
@@ -104,14 +121,24 @@ pub async fn precompile(
     how: Precompiling<'_>,
     log: &Path,
 ) -> Result<Finished, ProcessError> {
-    let Precompiling { purpose, named, jobs, deadline, once_more } = how;
+    let Precompiling { purpose, cpus, named, jobs, deadline, once_more } = how;
     let driver = drivers.path(Driver::PRECOMPILE);
     let command = drivers.command();
     let command = match purpose {
-        For::Workloads => command.arg(driver),
+        For::Workloads { counting } => {
+            let command = drivers.julia.caches_for(cpus, command).arg(driver);
+            match counting {
+                Some(Counting { packages, beside, counts }) => command
+                    .option("--beside=", beside)
+                    .option("--count=", packages)
+                    .option("--counts=", counts),
+                None => command,
+            }
+        }
+        // They have no native code.
         For::Writing(arguments) => command.args(arguments).arg(driver),
         For::Sessions { image, step, with_repl } => {
-            let command = command.option("--sysimage=", image).arg(driver);
+            let command = drivers.julia.caches_for(cpus, command).option("--sysimage=", image).arg(driver);
             match step {
                 SessionStep::Packages => command,
                 SessionStep::Repl => command.arg("--sessions=REPL"),

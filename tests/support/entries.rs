@@ -120,6 +120,7 @@ impl Made {
                 error: None,
             }],
             phases: vec![PhaseReport { name: "compile".to_owned(), started: Some(75.5), seconds: 141.0 }],
+            caches: None,
             stuck: Vec::new(),
             sessions: BTreeMap::new(),
             peak_memory_bytes: 1 << 30,
