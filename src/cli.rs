@@ -288,11 +288,11 @@ pub struct InitArgs {
     /// Write postBuild, which Binder runs when it builds the repository's image
     #[arg(long)]
     pub binder: bool,
-    /// What postBuild has pip install: a wheel's file in the repository or its URL, with `#sha256=…` (by default this version of
-    /// jlsys)
+    /// What postBuild has pip install: a wheel's file in the repository or its URL, with `#sha256=…` (by default this version's wheel
+    /// in the repository)
     #[arg(long, value_name = "REQUIREMENT", requires = "binder", value_parser = requirement)]
     pub pip: Option<String>,
-    /// Replace files that are there
+    /// Replace a postBuild that is there, and keep it under another name; settings always stay
     #[arg(long)]
     pub force: bool,
 }

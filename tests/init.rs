@@ -53,18 +53,26 @@ fn what_is_there_stays_unless_forced() {
     let ran = project.jlsys(&["init", "--binder"]).expect_status(0);
     assert_eq!(
         ran.stdout(),
-        "jlsys.toml is there and stays; `--force` replaces it\npostBuild is there and stays; `--force` replaces it\n  \
+        "jlsys.toml is there and stays\npostBuild is there and stays; `--force` replaces it, and keeps what it was\n  \
          what it has to run, once jlsys is installed: jlsys postbuild\n"
     );
     assert_eq!(
         (text(&project, "jlsys.toml").as_str(), text(&project, "postBuild").as_str()),
         ("exclude = []\n", "mine")
     );
-    project
-        .jlsys(&["init", "--binder", "--force"])
-        .expect_status(0)
-        .expect_stdout("to commit: jlsys.toml postBuild");
+    let forced = || project.jlsys(&["init", "--binder", "--force"]).expect_status(0);
+    forced()
+        .expect_stdout("what it was before is in postBuild.before-jlsys\n")
+        .expect_stdout("to commit: postBuild\n");
     assert!(text(&project, "postBuild").contains("jlsys postbuild"));
+    assert_eq!(text(&project, "postBuild.before-jlsys"), "mine");
+    assert_eq!(text(&project, "jlsys.toml"), "exclude = []\n", "settings are the user's");
+    // What jlsys wrote itself is nothing to keep; what was kept is not written over.
+    assert!(!forced().stdout().contains("before"));
+    project.edit("postBuild", |_| "mine again".to_owned());
+    forced().expect_stdout("postBuild.before-jlsys-2");
+    assert_eq!(text(&project, "postBuild.before-jlsys"), "mine");
+    assert_eq!(text(&project, "postBuild.before-jlsys-2"), "mine again");
     // A link that leads nowhere is there too.
     let project = Project::new().stdlib("Mmap").write();
     std::os::unix::fs::symlink("/nonexistent/x", project.path("jlsys.toml")).unwrap();
@@ -98,6 +106,33 @@ fn without_a_project_nothing_is_written() {
         .jlsys(&["init", "--project", "nowhere"])
         .expect_refusal(&["nowhere: there is no Project.toml here"]);
     assert_eq!(std::fs::read_dir(project.path("")).unwrap().count(), 0);
+}
+
+#[test]
+fn post_build_installs_the_wheel_of_the_repository_and_says_when_there_is_none() {
+    let wheel = format!("jlsys-{}-py3-none-linux_x86_64.whl", env!("CARGO_PKG_VERSION"));
+    let project = Project::new().stdlib("Mmap").write();
+    let ran = project.jlsys(&["init", "--binder"]).expect_status(0);
+    let ran = ran.expect_stdout(&format!("it installs ./{wheel}, which is not there yet"));
+    ran.expect_stdout("pip wheel --no-deps --wheel-dir ");
+    assert!(text(&project, "postBuild").contains(&format!("'./{wheel}'")), "{}", text(&project, "postBuild"));
+
+    for folder in ["", ".binder", "binder"] {
+        let project = Project::new().stdlib("Mmap").write();
+        std::fs::create_dir_all(project.path(folder)).unwrap();
+        if !folder.is_empty() {
+            std::fs::rename(project.path("Project.toml"), project.path(folder).join("Project.toml")).unwrap();
+        }
+        let other = wheel.replace("linux_x86_64", "manylinux_2_17_aarch64");
+        std::fs::write(project.path(folder).join(&other), "").unwrap();
+        std::fs::write(project.path(folder).join("jlsys-0.0.1-py3-none-any.whl"), "").unwrap();
+        let ran = project.jlsys(&["init", "--binder"]).expect_status(0);
+        assert!(!ran.stdout().contains("not there yet"), "{}", ran.stdout());
+        let script = std::fs::read_to_string(project.path(folder).join("postBuild")).unwrap();
+        let expected =
+            if folder.is_empty() { format!("'./{other}'") } else { format!("'./{folder}/{other}'") };
+        assert!(script.contains(&expected), "{script}");
+    }
 }
 
 #[test]
@@ -149,7 +184,7 @@ fn post_build_uses_the_jlsys_that_is_there() {
 fn post_build_installs_jlsys_into_jupyters_python() {
     // What pip does, as far as it matters here: it puts the command beside Python's.
     let pip = format!(
-        "#!/bin/sh\n[ \"$*\" = '-m pip install --quiet --no-cache-dir jlsys=={}' ] || exit 1\n\
+        "#!/bin/sh\n[ \"$*\" = '-m pip install --quiet --no-cache-dir ./jlsys-{}-py3-none-linux_x86_64.whl' ] || exit 1\n\
          printf '#!/bin/sh\\nexec {} \"$@\"\\n' >\"${{0%/*}}/jlsys\"\nchmod +x \"${{0%/*}}/jlsys\"\n",
         env!("CARGO_PKG_VERSION"),
         env!("CARGO_BIN_EXE_jlsys")
