@@ -15,7 +15,7 @@ pub use cache::{CacheCommand, CleanArgs, GcArgs, ListArgs, RmArgs, ShowArgs, Ver
 pub use kernel::{KernelCommand, KernelInstallArgs};
 pub use remote::{KeygenArgs, PullArgs, PushArgs};
 
-use crate::config::{Overrides, time};
+use crate::config::{Overrides, size, time};
 use crate::cpu::CpuTarget;
 use crate::prepare::Request;
 use crate::profile::DEFAULT_FILE;
@@ -119,6 +119,10 @@ pub struct WorkArgs {
     /// How many workloads to run at once (by default as many as cores and memory allow)
     #[arg(long, short, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
+    /// How much memory may be taken, such as `3GiB`: that bounds how many workloads run at once and how many threads generate code, and an image that
+    /// takes more is not begun (by default what there is; of `postbuild` 3GiB)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
     /// How long a process may do nothing at all before it is ended, instead of `stall-limit` in jlsys.toml (by default 80s)
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub stall_limit: Option<u64>,

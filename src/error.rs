@@ -134,6 +134,9 @@ pub enum Error {
         "`--quick` stops at the startup package, which needs Julia 1.9 or later, and this is Julia {0}: build without it"
     )]
     NothingQuick(crate::version::Version),
+    /// An image takes more memory than may be taken, and there is nothing else to build.
+    #[error("{0}; before Julia 1.9 there is nothing else to build")]
+    NoMemory(String),
     /// Julia could not be started.
     #[error("cannot start Julia at '{}': {source}", .julia.display())]
     Exec {

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use indicatif::HumanBytes;
 use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
 use crate::cache::{Entry, Limits, Staging, StuckIn, Unusable};
 use crate::environment::IJULIA;
 use crate::error::Error;
-use crate::julia::{Driver, Drivers};
+use crate::julia::{Differences, Driver, Drivers};
 use crate::key::differences;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
@@ -59,8 +60,10 @@ const WRITING_LIMIT: Duration = Duration::from_secs(3 * 3600);
 /// How to go about a build.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BuildOptions {
-    /// How many workloads to run at once; by the machine's capacity when absent.
+    /// How many workloads to run at once; by the capacity when absent.
     pub jobs: Option<usize>,
+    /// How much memory may be taken, in bytes; what the machine or its control group has when absent, or less than this.
+    pub memory: Option<u64>,
     /// Whether to try again what did not work, or did not work in full, before.
     pub retry: bool,
     /// Whether to build even if there is an image, and to run workloads even if their traces are kept.
@@ -75,6 +78,32 @@ pub struct BuildOptions {
     pub stall_limit: Option<Duration>,
 }
 
+impl BuildOptions {
+    /// What a build may take of this machine.
+    pub fn capacity(&self) -> Capacity {
+        Capacity::detect().within(self.memory)
+    }
+
+    /// How many workloads to run at once.
+    pub fn jobs(&self) -> usize {
+        self.jobs.unwrap_or_else(|| self.capacity().jobs())
+    }
+
+    /// Why an image cannot be written with the memory that may be taken, where that is said. A machine that has less may still do it: what is
+    /// in use now may be free by then.
+    fn lacks_memory(&self, julia: Differences) -> Option<String> {
+        let memory = self.memory.map(|_| self.capacity().memory)?;
+        let needed = julia.image_memory();
+        (memory < needed).then(|| {
+            format!(
+                "no image is written: that takes {} at least, and {} may be taken (`--memory`)",
+                HumanBytes(needed),
+                HumanBytes(memory)
+            )
+        })
+    }
+}
+
 /// The time for a build that begins now, and for what comes after it.
 pub fn budget(prepared: &Prepared, options: BuildOptions) -> Budget {
     Budget::starting_now(options.time_budget.or(prepared.settings.time_budget))
@@ -87,14 +116,26 @@ pub async fn build(
     budget: Budget,
     progress: &Progress,
 ) -> Result<Report, Error> {
-    if options.quick && !prepared.julia.differences().has_startup_package() {
+    let julia = prepared.julia.differences();
+    let without_image = options.lacks_memory(julia).filter(|_| !options.quick);
+    let options = match &without_image {
+        Some(_) if julia.has_startup_package() => BuildOptions { quick: true, ..options },
+        _ => options,
+    };
+    if options.quick && !julia.has_startup_package() {
         return Err(Error::NothingQuick(prepared.julia.facts.version.clone()));
     }
     watch(prepared, options, progress);
     let mut report = match find(prepared, options, &budget).await {
         Some(report) => report,
-        None => build_or_wait(prepared, options, budget, progress).await?,
+        None => match &without_image {
+            Some(reason) if !options.quick => return Err(Error::NoMemory(reason.clone())),
+            _ => build_or_wait(prepared, options, budget, progress).await?,
+        },
     };
+    if report.image.is_none() {
+        without_image.into_iter().for_each(|reason| report.warn_once(reason));
+    }
     let project_file = &prepared.environment.project_file;
     if report.tier == Tier::Stock {
         note_failure(prepared, report.failure.as_deref().unwrap_or("the build came to nothing"));
@@ -388,7 +429,7 @@ impl<'a> Build<'a> {
 
     /// How many workloads to run at once.
     fn jobs(&self) -> usize {
-        self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs())
+        self.options.jobs()
     }
 
     /// Ends a build that came to nothing, and remembers that.

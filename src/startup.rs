@@ -18,6 +18,7 @@ use crate::process::{self, Command, Finished, ProcessError};
 use crate::sysimage::{NoTarget, Replay, Stalled, code_generation, memory_for, said, stalled};
 use crate::trace::ReplayResults;
 use crate::uuid::Uuid;
+use crate::workload::Capacity;
 
 mod caches;
 pub mod groups;
@@ -69,6 +70,8 @@ pub struct StartupInputs<'a> {
     pub logs: &'a Path,
     /// How many statements all groups have. Several groups are built at once, which takes memory.
     pub number: u64,
+    /// What may be taken of the machine.
+    pub capacity: Capacity,
     /// How long one process may take.
     pub time_limit: Duration,
     /// How long one statement may take to compile.
@@ -147,7 +150,7 @@ pub async fn build_group(
         .env("JLSYS_GROUP_PACKAGES", &packages)
         .env("JLSYS_GROUP_STATEMENTS", &statements)
         .env("JLSYS_GROUP_REPLAYED", &replayed)
-        .envs(code_generation(inputs.drivers.julia, memory_for(inputs.number)));
+        .envs(code_generation(inputs.drivers.julia, inputs.capacity, memory_for(inputs.number)));
     let precompiled = tokio::select! {
         precompiled = run(inputs, &command, &result, &log) => precompiled?,
         stalled = stalled(&replayed, inputs.statement_limit) => return Err(stalled.into()),

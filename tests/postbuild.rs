@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::binder::Binder;
 use support::shim::Shim;
-use support::{Project, Ran, julia, package};
+use support::{Project, Ran, julia, julia_is_since, package};
 
 fn binder(shim: &Shim) -> Binder<'_> {
     let compiler = shim.project.outside("cc");
@@ -299,6 +299,38 @@ fn what_killed_builds_left_does_not_get_into_the_layer() {
     assert_eq!(std::fs::read_dir(tmp).unwrap().count(), 0);
     assert!(log.metadata().unwrap().len() <= (64 << 10) + 100);
     binder.jlsys(&["cache", "verify"]).expect_status(0);
+}
+
+#[test]
+fn an_image_that_takes_more_memory_than_may_be_taken_is_not_begun() {
+    let shim = Shim::new("");
+    let binder = binder(&shim);
+    let ran = binder.jlsys(&["postbuild", "--memory", "1GiB"]).expect_status(0);
+    let ran = ran
+        .expect_stderr("no image is written: that takes ")
+        .expect_stderr("and 1.00 GiB may be taken (`--memory`)");
+    let came_to = match julia_is_since(9) {
+        true => "the startup package is in place",
+        false => "before Julia 1.9 there is nothing else to build; nothing was built",
+    };
+    let ran = ran.expect_stderr(came_to);
+    assert!(shim.attempts().is_empty(), "{}", ran.stderr());
+    // Nor by the share that nobody named, where Julia takes more.
+    let ran = as_in_binder(&binder).expect_status(0);
+    assert_eq!(shim.attempts().is_empty(), julia_is_since(9), "{}", ran.stderr());
+    // What is there is used, whatever it took.
+    binder.jlsys(&["postbuild"]).expect_status(0).expect_stderr("the image ");
+    let attempts = shim.attempts().len();
+    binder
+        .jlsys(&["postbuild", "--memory", "1GiB"])
+        .expect_status(0)
+        .expect_stderr("the image was there already");
+    assert_eq!((attempts, shim.attempts().len()), (1, 1));
+}
+
+/// `postbuild` as Binder runs it.
+fn as_in_binder(binder: &Binder) -> Ran {
+    Ran(binder.command(&["postbuild"]).output().unwrap())
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(super) fn execute(args: &BuildArgs) -> Result<Exit, Error> {
     say_remembered(&prepared, &progress);
     let options = BuildOptions {
         jobs: args.work.jobs.map(Into::into),
+        memory: args.work.memory,
         retry: args.retry,
         force: args.force,
         quick: args.quick,

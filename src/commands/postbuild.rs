@@ -24,6 +24,10 @@ use crate::report::{BuildOutcome, CachesReport, Report};
 use crate::sysimage::LinkError;
 use crate::words::count;
 
+/// How much memory is taken where nobody says: Binder's builds share a daemon of 4 GiB and more, and the limit that a process sees is the
+/// daemon's, not its own.
+const SHARE_OF_MEMORY: u64 = 3 << 30;
+
 /// How much of a log stays: enough for what went wrong at its end, in bytes.
 const LOG_LIMIT: u64 = 64 << 10;
 
@@ -88,6 +92,7 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
     let options = BuildOptions {
         quick: args.quick && has_startup_package,
         jobs: args.work.jobs.map(Into::into),
+        memory: Some(args.work.memory.unwrap_or(SHARE_OF_MEMORY)),
         retry: args.retry,
         no_sessions: args.no_sessions,
         time_budget: args.time_budget.map(Duration::from_secs),
@@ -118,8 +123,9 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
                 .say(&format!("packages are precompiled for {} CPUs: {caches}", prepared.plan.cpu_target));
         }
     })?;
-    // They would be another layer's weight. The image that is still to be built is made from them.
-    if !report.image_pending {
+    // They would be another layer's weight. The image that is still to be built is made from them; where memory is too scarce for it, none is.
+    let lacks_memory = !options.quick && report.cut_short.is_none();
+    if !report.image_pending || lacks_memory {
         freed += prepared.cache.forget_traces();
     }
     super::build::say_what_to_know(&report, &prepared, progress);

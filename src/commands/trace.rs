@@ -23,7 +23,8 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, Error> {
     super::build::say_remembered(&prepared, &progress);
     let jobs = args.work.jobs.map(Into::into);
     let stall_limit = args.work.stall_limit.map(Duration::from_secs);
-    let options = BuildOptions { jobs, force: args.force, stall_limit, ..BuildOptions::default() };
+    let memory = args.work.memory;
+    let options = BuildOptions { jobs, memory, force: args.force, stall_limit, ..BuildOptions::default() };
     let trace = pipeline::trace(&prepared, options, args.output.as_deref(), &progress);
     let ended = process::block_on_interruptible(trace).map_err(Error::Runtime)?;
     let report = ended.ok_or_else(|| Error::InterruptedBuild(pipeline::kept(&prepared)))??;

@@ -133,6 +133,7 @@ impl<'a> Build<'a> {
             statements: statements.to_owned(),
             folder,
             log: self.attempt_log("object", number),
+            capacity: self.options.capacity(),
             time_limit: Some(WRITING_LIMIT),
             is_suspect: !self.from_source.borrow().is_empty(),
         }

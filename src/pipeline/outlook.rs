@@ -13,7 +13,7 @@ use crate::prepare::Prepared;
 use crate::report::{Kept, Report, Tier};
 use crate::state::State;
 use crate::words::count;
-use crate::workload::{Capacity, Kind, Workload};
+use crate::workload::{Kind, Workload};
 
 /// What a build would do.
 #[derive(Debug, Clone, Serialize)]
@@ -105,7 +105,7 @@ impl Outlook {
         };
         Self {
             workloads: prepared.plan.to_run().map(expected).collect(),
-            jobs: options.jobs.unwrap_or_else(|| Capacity::detect().jobs()),
+            jobs: options.jobs(),
             time_limit: prepared.settings.workloads.time_limit.as_secs_f64(),
             startup,
             image,

@@ -11,7 +11,7 @@ use crate::prepare::Prepared;
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::report::{PhaseReport, Report};
-use crate::workload::{self, Capacity, For, Precompiling, SessionStep, StepOutcome};
+use crate::workload::{self, For, Precompiling, SessionStep, StepOutcome};
 
 /// In less than this Julia does not come to precompile anything.
 const WORTH_STARTING: Duration = Duration::from_secs(2);
@@ -135,7 +135,7 @@ impl Serving<'_> {
             purpose: For::Sessions { image: &image, step, with_repl },
             cpus: &self.prepared.plan.cpu_target,
             named: None,
-            jobs: self.options.jobs.unwrap_or_else(|| Capacity::detect().jobs()),
+            jobs: self.options.jobs(),
             deadline: self.budget.end(),
             once_more,
         };

@@ -172,6 +172,7 @@ impl Build<'_> {
             work: &work,
             logs: &logs,
             number: selection.total(),
+            capacity: self.options.capacity(),
             time_limit: self.budget.left().map_or(PRECOMPILING_LIMIT, |left| left.min(PRECOMPILING_LIMIT)),
             statement_limit: settings.workloads.time_limit,
         };

@@ -28,7 +28,7 @@ use crate::sysimage::ObjectProcess;
 use crate::trace::Owner;
 use crate::uuid::Uuid;
 use crate::words::count;
-use crate::workload::{self, Capacity, Kind, Loaded, Outcome, Ran, Runner, Workload};
+use crate::workload::{self, Kind, Loaded, Outcome, Ran, Runner, Workload};
 
 /// All statements of all workloads, in one file.
 pub(super) struct Statements {
@@ -138,7 +138,7 @@ impl<'a> Build<'a> {
                 false => None,
             };
             let is_worth_it = aims.image && this.nothing_loads(&loaded.plan).is_none();
-            let begun = match is_worth_it && Capacity::detect().has_room_beside(jobs) {
+            let begun = match is_worth_it && this.options.capacity().has_room_beside(jobs) {
                 true => Some(this.begin_image(&loaded.plan, &path).await?),
                 false => None,
             };

@@ -6,12 +6,14 @@ use crate::julia::JuliaInstall;
 use crate::workload::Capacity;
 
 /// Variables for a process that generates code for a package image, and for those that it starts. `memory` is what it
-/// needs, in bytes, when it generates code in several threads.
+/// needs, in bytes, when it generates code in several threads; `here` is what there is.
 pub(crate) fn code_generation(
     julia: &JuliaInstall,
+    here: Capacity,
     memory: u64,
 ) -> impl Iterator<Item = (&'static str, OsString)> {
-    let threads = image_threads(julia, memory).map(|threads| (IMAGE_THREADS, threads.to_string().into()));
+    let threads =
+        image_threads(julia, here, memory).map(|threads| (IMAGE_THREADS, threads.to_string().into()));
     threads.into_iter().chain([allocator()])
 }
 
@@ -51,12 +53,12 @@ fn tunables(set: Option<OsString>) -> OsString {
 }
 
 /// How many threads generate code, where that can be said: the process itself must have one thread. What the user set stays.
-pub(super) fn image_threads(julia: &JuliaInstall, memory: u64) -> Option<usize> {
+pub(super) fn image_threads(julia: &JuliaInstall, here: Capacity, memory: u64) -> Option<usize> {
     let is_set = std::env::var_os(IMAGE_THREADS).is_some_and(|threads| !threads.is_empty());
     if is_set || !julia.differences().has_image_threads() {
         return None;
     }
-    Some(threads_within(Capacity::detect(), memory))
+    Some(threads_within(here, memory))
 }
 
 /// One thread takes 40 % longer than two (412 and 292 s for the 505 statements above), which is better than no image.

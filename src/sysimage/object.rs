@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::process::{self, Finished, ProcessError, Running};
 use crate::trace::ReplayResults;
+use crate::workload::Capacity;
 
 /// What an image's object is written from.
 pub struct ObjectInputs<'a> {
@@ -31,6 +32,8 @@ pub struct ObjectInputs<'a> {
     pub folder: PathBuf,
     /// What the process prints.
     pub log: PathBuf,
+    /// What may be taken of the machine.
+    pub capacity: Capacity,
     /// How long it may take.
     pub time_limit: Option<Duration>,
     /// Whether a package was stuck before, in another process.
@@ -150,7 +153,11 @@ impl<'a> ObjectProcess<'a> {
 
     /// Tells it that the statements file is complete, with this many statements.
     pub fn all_given(&self, number: u64) -> Result<(), ObjectError> {
-        let threads = image_threads(self.inputs.julia, MEMORY_FOR_STOCK_IMAGE + memory_for(number));
+        let threads = image_threads(
+            self.inputs.julia,
+            self.inputs.capacity,
+            MEMORY_FOR_STOCK_IMAGE + memory_for(number),
+        );
         let file = self.inputs.all_given();
         // It looks for the file all the time, so nothing may be missing when it is there.
         let unfinished = file.with_extension("unfinished");

@@ -23,6 +23,11 @@ impl Capacity {
         Self { cores, memory: available_memory().unwrap_or(u64::MAX) }
     }
 
+    /// The same where no more memory than this may be taken.
+    pub fn within(self, limit: Option<u64>) -> Self {
+        Self { memory: limit.map_or(self.memory, |limit| limit.min(self.memory)), ..self }
+    }
+
     /// How many workloads to run at once; at least one.
     pub fn jobs(self) -> usize {
         let by_memory = usize::try_from(self.memory / MEMORY_PER_WORKLOAD).unwrap_or(usize::MAX);
@@ -67,6 +72,9 @@ mod tests {
         assert_eq!(Capacity { cores: 8, memory: 64 << 30 }.jobs(), 8);
         assert_eq!(Capacity { cores: 8, memory: 4 << 30 }.jobs(), 2);
         assert_eq!(Capacity { cores: 8, memory: 256 << 20 }.jobs(), 1);
+        let here = Capacity { cores: 8, memory: 64 << 30 };
+        assert_eq!((here.within(Some(3 << 30)).jobs(), here.within(None).jobs()), (2, 8));
+        assert_eq!(here.within(Some(128 << 30)), here);
     }
 
     #[test]

@@ -77,8 +77,13 @@ impl<'a> Binder<'a> {
         command
     }
 
+    /// Runs `jlsys`; `postbuild` with memory for an image, which from 1.9 on takes more than it has by itself.
     pub fn jlsys(&self, args: &[&str]) -> Ran {
-        Ran(self.command(args).output().unwrap())
+        let memory: &[&str] = match args {
+            ["postbuild", rest @ ..] if !rest.contains(&"--memory") => &["--memory", "1TiB"],
+            _ => &[],
+        };
+        Ran(self.command(args).args(memory).output().unwrap())
     }
 
     /// A kernelspec like the one that IJulia's `installkernel("Julia", "--project=…")` writes.
