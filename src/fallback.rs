@@ -432,4 +432,98 @@ mod tests {
         let (best, attempts) = climb(ladder, |_| Err(Failure::Packages(named.clone())));
         assert_eq!((best, attempts), (None, 1));
     }
+
+    #[test]
+    fn a_named_package_takes_its_dependents_with_it_and_the_rest_is_tried_again() {
+        let mut ladder = Ladder::new((1..=3).map(package).collect(), vec!['a']);
+        let named = BTreeMap::from([(package(1), "it throws".to_owned())]);
+        let dependents = |uuid| {
+            if uuid == package(1) { vec![(package(3), "One".to_owned())] } else { Vec::new() }
+        };
+        ladder.failed(Failure::Packages(named), true, dependents);
+        let next = ladder.next().unwrap();
+        let reasons = [
+            (package(1), LeftOutReason::Breaks("it throws".to_owned())),
+            (package(3), LeftOutReason::DependsOnBroken("One".to_owned())),
+        ];
+        assert_eq!(next.packages_out, BTreeMap::from(reasons));
+        assert_eq!(next.owners, BTreeSet::from(['a']));
+    }
+
+    #[test]
+    fn without_statements_the_same_is_not_tried_twice() {
+        let packages: Vec<Uuid> = (1..=2).map(package).collect();
+        let (best, attempts) = climb(Ladder::new(packages.clone(), Vec::new()), |attempt| {
+            if attempt.packages_out.contains_key(&packages[1]) { Ok(()) } else { Err(unknown()) }
+        });
+        assert_eq!(best.unwrap().packages_out.keys().collect::<Vec<_>>(), [&packages[1]]);
+        // Both, and one of them, which works, is what is left.
+        assert_eq!(attempts, 3);
+    }
+
+    #[test]
+    fn too_much_ends_the_search_when_there_is_no_less_to_do() {
+        let too_much = || Failure::TooMuch("memory".to_owned());
+        let mut without_statements = Ladder::new(vec![package(1)], Vec::<char>::new());
+        without_statements.failed(too_much(), true, |_| Vec::new());
+        assert_eq!(without_statements.next(), None);
+
+        // The packages alone work, and so much is known.
+        let mut ladder = Ladder::new(vec![package(1)], vec!['a', 'b', 'c']);
+        ladder.failed(unknown(), true, |_| Vec::new());
+        ladder.worked();
+        ladder.failed(Failure::Statement { text: "bad".to_owned(), owner: 'a' }, false, |_| Vec::new());
+        ladder.failed(too_much(), true, |_| Vec::new());
+        assert_eq!(ladder.next(), None);
+    }
+
+    #[test]
+    fn what_is_hopeless_ends_the_search_and_is_kept_as_the_reason() {
+        let mut ladder = Ladder::new(vec![package(1)], vec!['a']);
+        assert_eq!(ladder.last_failure(), "");
+        ladder.failed(Failure::Hopeless("no linker".to_owned()), false, |_| Vec::new());
+        assert_eq!((ladder.next(), ladder.last_failure()), (None, "no linker"));
+    }
+
+    #[test]
+    fn what_a_search_leaves_out_is_said_with_what_went_wrong() {
+        let mut ladder = Ladder::new(vec![package(1), package(2)], vec!['a']);
+        ladder.failed(Failure::StartUp("it did not start".to_owned()), true, |_| Vec::new());
+        let untried = ladder.next().unwrap().packages_out;
+        let reason = "an image with it does not work (it did not start)".to_owned();
+        assert_eq!(untried, BTreeMap::from([(package(2), LeftOutReason::Breaks(reason))]));
+    }
+
+    #[test]
+    fn attempts_that_write_no_image_are_bounded_apart_from_those_that_do() {
+        let owners: Vec<char> = ('a'..='z').collect();
+        let number = std::cell::Cell::new(0_usize);
+        let (best, attempts) = climb(Ladder::new(vec![package(1)], owners.clone()), |_| {
+            number.set(number.get() + 1);
+            Err(Failure::Statement { text: number.get().to_string(), owner: owners[number.get() % 26] })
+        });
+        assert_eq!((best, attempts), (None, EARLY_LIMIT as usize));
+
+        // An image that works counts like one that does not.
+        let mut ladder = Ladder::new(vec![package(1)], owners);
+        for _ in 0..IMAGE_LIMIT - 2 {
+            let named = BTreeMap::from([(package(1), "it throws".to_owned())]);
+            ladder.packages = vec![package(1)];
+            ladder.packages_out.clear();
+            ladder.failed(Failure::Packages(named), true, |_| Vec::new());
+        }
+        ladder.failed(unknown(), true, |_| Vec::new());
+        assert!(ladder.next().is_some());
+        ladder.worked();
+        assert_eq!(ladder.next(), None);
+    }
+
+    #[test]
+    fn a_statement_that_is_blamed_although_it_is_out_takes_its_owner_along() {
+        let mut ladder = Ladder::new(vec![package(1)], vec!['a', 'b']);
+        for _ in 0..2 {
+            ladder.failed(Failure::Statement { text: "bad".to_owned(), owner: 'a' }, false, |_| Vec::new());
+        }
+        assert_eq!(ladder.next().unwrap().owners, BTreeSet::from(['b']));
+    }
 }

@@ -257,3 +257,60 @@ impl std::str::FromStr for Key {
         digits.parse().map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const DIGEST: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn inputs() -> KeyInputs {
+        let inputs = json!({
+            "packages": {}, "preferences": {}, "cpu_target": "native", "host_cpu": null, "julia_args": [],
+            "julia": { "version": "1.10.2", "commit": "", "base_image": DIGEST, "os": "Linux", "arch": "x86_64" },
+            "workloads": [
+                { "kind": "load", "name": "load", "content": null },
+                { "kind": "tests", "name": "CSV", "content": null },
+                { "kind": "notebooks", "name": "intro.ipynb", "content": DIGEST },
+                { "kind": "scripts", "name": "precompile.jl", "content": DIGEST }
+            ],
+            "time_limit": 600.0, "drivers": DIGEST, "cache_format": 3, "statements_format": 3
+        });
+        serde_json::from_value(inputs).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_written_and_read_as_digits() {
+        let key: Key = DIGEST.parse().unwrap();
+        assert_eq!(key.to_string(), DIGEST);
+        assert_eq!(key.short(), "001122334455");
+        assert_eq!(Uuid::from(key).to_string(), "00112233-4455-6677-8899-aabbccddeeff");
+        assert!("0011".parse::<Key>().is_err());
+    }
+
+    #[test]
+    fn the_key_is_another_when_an_input_is() {
+        let key = inputs().key();
+        assert_eq!(inputs().key(), key);
+        assert_ne!(KeyInputs { time_limit: 60.0, ..inputs() }.key(), key);
+    }
+
+    #[test]
+    fn scripts_and_notebooks_are_the_projects_own() {
+        let inputs = inputs();
+        let names: Vec<&str> = inputs.projects_own().map(|workload| workload.name.as_str()).collect();
+        assert_eq!(names, ["intro.ipynb", "precompile.jl"]);
+    }
+
+    #[test]
+    fn notebooks_alone_may_differ() {
+        let (here, mut there) = (inputs(), inputs());
+        assert!(here.differs_in_notebooks_alone(&there));
+        there.workloads.remove(2);
+        assert!(here.differs_in_notebooks_alone(&there));
+        there.workloads.pop();
+        assert!(!here.differs_in_notebooks_alone(&there));
+    }
+}

@@ -189,4 +189,143 @@ mod tests {
         digest("Own", package.path()).unwrap();
         assert!(!was_read());
     }
+
+    /// A folder with these files, each with its own path as its content.
+    fn folder_with(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            write(folder.path(), file, file);
+        }
+        folder
+    }
+
+    fn write(folder: &Path, file: &str, text: &str) {
+        let file = folder.join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+
+    /// Which of the files change a digest when they are written.
+    fn seen<'a>(
+        folder: &Path,
+        files: &[&'a str],
+        digest: impl Fn(&Path) -> Option<Sha256Digest>,
+    ) -> Vec<&'a str> {
+        let mut seen = Vec::new();
+        for &file in files {
+            let before = digest(folder).unwrap();
+            write(folder, file, "changed");
+            if digest(folder).unwrap() != before {
+                seen.push(file);
+            }
+        }
+        seen
+    }
+
+    const FILES: &[&str] = &[
+        "Project.toml",
+        "JuliaProject.toml",
+        "Artifacts.toml",
+        "JuliaArtifacts.toml",
+        "src/Own.jl",
+        "src/inner/more.jl",
+        "ext/Extension.jl",
+        "test/runtests.jl",
+        "deps/build.jl",
+        // What is no source:
+        "Manifest.toml",
+        "script.jl",
+        "src/data.csv",
+        "src/.hidden/more.jl",
+        "deps/inner/more.jl",
+        "docs/make.jl",
+        "notes/more.jl",
+    ];
+
+    #[test]
+    fn a_packages_sources_are_its_julia_files_and_what_makes_it_a_package() {
+        let folder = folder_with(FILES);
+        let sources = seen(folder.path(), FILES, |folder| digest("Own", folder).ok());
+        assert_eq!(sources, FILES[..9]);
+        let named: Vec<&str> = FILES.iter().copied().filter(|file| is_source(Path::new(file))).collect();
+        assert_eq!(named, sources);
+        assert!(!is_source(Path::new("")));
+    }
+
+    #[test]
+    fn a_file_that_is_alone_is_a_package() {
+        let folder = folder_with(&["Own.jl"]);
+        let file = folder.path().join("Own.jl");
+        let before = digest("Own", &file).unwrap();
+        fs::write(&file, "changed").unwrap();
+        assert_ne!(digest("Own", &file).unwrap(), before);
+        let missing = digest("Own", &folder.path().join("Gone.jl")).unwrap_err();
+        assert!(missing.to_string().starts_with("cannot read the sources of Own in "), "{missing}");
+    }
+
+    #[test]
+    fn of_an_outsider_everything_counts_but_documents_notebooks_and_hidden_files() {
+        let files =
+            ["src/Own.jl", "data/table.csv", "src/docs/text.md", "docs/index.md", "notes.ipynb", ".git/HEAD"];
+        let folder = folder_with(&files);
+        assert_eq!(seen(folder.path(), &files, digest_of_outsider), files[..3]);
+        assert_eq!(digest_of_outsider(&folder.path().join("gone")), None);
+    }
+
+    #[test]
+    fn a_large_file_of_an_outsider_is_known_by_its_stamp() {
+        let folder = folder_with(&["src/Own.jl"]);
+        let data = folder.path().join("data.bin");
+        // Beside it, one that is read as a whole.
+        for (length, is_read) in [(LARGEST_SOURCE, true), (LARGEST_SOURCE + 1, false)] {
+            let file = File::create(&data).unwrap();
+            file.set_len(length).unwrap();
+            let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+            file.set_times(times).unwrap();
+            let before = digest_of_outsider(folder.path()).unwrap();
+            file.set_times(FileTimes::new().set_modified(SystemTime::now())).unwrap();
+            assert_eq!(digest_of_outsider(folder.path()).unwrap() == before, is_read, "{length}");
+        }
+    }
+
+    #[test]
+    fn scripts_are_the_julia_files_of_a_project() {
+        let files = ["run.jl", "inner/more.jl", "data.csv", ".hidden.jl", ".git/more.jl"];
+        let folder = folder_with(&files);
+        assert_eq!(seen(folder.path(), &files, digest_of_scripts), files[..2]);
+    }
+
+    #[test]
+    fn a_folder_with_very_many_files_is_no_project() {
+        let folder = folder_with(&["run.jl"]);
+        // The folder itself and the script are two.
+        for number in 0..MOST_FILES - 2 {
+            File::create(folder.path().join(number.to_string())).unwrap();
+        }
+        assert!(digest_of_scripts(folder.path()).is_some());
+        File::create(folder.path().join("one-more")).unwrap();
+        assert_eq!(digest_of_scripts(folder.path()), None);
+    }
+
+    #[test]
+    fn of_what_a_build_wrote_the_small_files_count() {
+        let files = ["deps/deps.jl", "deps/usr/lib.so", "src/Own.jl"];
+        let folder = folder_with(&files);
+        assert_eq!(seen(folder.path(), &files, digest_of_built), files[..1]);
+        for (length, counts) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+            let before = digest_of_built(folder.path()).unwrap();
+            File::create(folder.path().join("deps/log")).unwrap().set_len(length).unwrap();
+            let with_it = digest_of_built(folder.path()).unwrap();
+            fs::remove_file(folder.path().join("deps/log")).unwrap();
+            assert_eq!(with_it != before, counts, "{length}");
+        }
+        assert_eq!(digest_of_built(&folder.path().join("src")), None);
+    }
+
+    #[test]
+    fn an_environment_is_its_toml_files() {
+        let files = ["Project.toml", "Manifest.toml", "notes.md", "inner/Project.toml"];
+        let folder = folder_with(&files);
+        assert_eq!(seen(folder.path(), &files, digest_of_environment), files[..2]);
+    }
 }

@@ -225,3 +225,40 @@ fn test_dependencies(folder: &Path) -> Option<BTreeSet<Uuid>> {
     };
     Some(names.filter_map(find).copied().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const IN_DEPS: &str = "00000000-0000-0000-0000-000000000001";
+    const IN_EXTRAS: &str = "00000000-0000-0000-0000-000000000002";
+    const WEAK: &str = "00000000-0000-0000-0000-000000000003";
+
+    /// What the tests of a package with these files name.
+    fn named(files: &[(&str, String)]) -> Option<Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            let file = folder.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        test_dependencies(folder.path()).map(|uuids| uuids.iter().map(Uuid::to_string).collect())
+    }
+
+    #[test]
+    fn tests_name_their_packages_in_a_project_of_their_own_or_in_the_packages() {
+        let of_package = format!(
+            "[deps]\nA = \"{IN_DEPS}\"\n[weakdeps]\nC = \"{WEAK}\"\n[extras]\nB = \"{IN_EXTRAS}\"\n[targets]\n\
+             test = [\"B\", \"C\"]\nbuild = [\"A\"]\n"
+        );
+        let of_tests = format!("[deps]\nA = \"{IN_DEPS}\"\n");
+        let package = ("Project.toml", of_package);
+        assert_eq!(named(std::slice::from_ref(&package)).unwrap(), [IN_EXTRAS, WEAK]);
+        assert_eq!(named(&[package, ("test/Project.toml", of_tests)]).unwrap(), [IN_DEPS]);
+        assert_eq!(named(&[]).unwrap(), Vec::<String>::new());
+        assert_eq!(named(&[("Project.toml", "[deps".to_owned())]), None);
+        assert_eq!(named(&[("test/Project.toml", "[deps".to_owned())]), None);
+    }
+}
