@@ -80,7 +80,8 @@ fn parse(text: &str) -> Option<Tried> {
             ["group", outcome, seconds, memory, problem] => tried.groups.push(TriedGroup {
                 problem: (*outcome != "ok").then(|| (*problem).to_owned()),
                 seconds: seconds.parse().ok()?,
-                memory_bytes: memory.parse().ok()?,
+                // Meanwhile the process may have given back more than it took.
+                memory_bytes: memory.parse::<i64>().ok()?.try_into().unwrap_or_default(),
                 rests_on: Vec::new(),
             }),
             ["cache", path] => tried.groups.last_mut()?.rests_on.push(PathBuf::from(path)),
@@ -104,5 +105,7 @@ mod tests {
         assert_eq!((groups[0].seconds, groups[0].memory_bytes, &groups[0].problem), (0.25, 4096, &None));
         assert_eq!(groups[1].problem.as_deref(), Some("no A"));
         assert!(parse(text).is_none());
+        let groups = parse("group\tok\t0.25\t-614400\t\nend\n").unwrap().groups;
+        assert_eq!(groups[0].memory_bytes, 0);
     }
 }
