@@ -64,7 +64,9 @@ impl Build<'_> {
         let loaded = self.loaded_by_sessions();
         let named = loaded.iter().map(|(identity, name)| (identity.clone(), name.as_str()));
         write_packages(&packages, named).map_err(Error::file(&packages))?;
-        let kernel = environment.package_in_session(IJULIA).into_iter();
+        // What IJulia has no need to load may be loaded all the same, and an image is given it.
+        let kernel = environment.loaded_in_session([IJULIA]).into_iter();
+        let kernel = kernel.filter(|package| !julia.has_base_module(package.uuid));
         let kernel = kernel.map(|package| (package.uuid.into(), package.name.as_str()));
         let others = kernel.chain(self.loaded_by_any_session());
         write_packages(&beside, others).map_err(Error::file(&beside))?;
@@ -75,9 +77,8 @@ impl Build<'_> {
     /// The packages that sessions load from elsewhere than Julia's own image, with their extensions: the project's, and the kernel's.
     fn loaded_by_sessions(&self) -> BTreeMap<Identity, String> {
         let Prepared { julia, environment, plan, .. } = self.prepared;
-        let kernel = environment.package_in_session(IJULIA).map(|package| package.uuid);
         let packages = environment.closure().into_iter().chain(environment.project_package());
-        let packages = packages.chain(environment.loaded_in_session(kernel));
+        let packages = packages.chain(environment.loaded_in_session([IJULIA]));
         let packages = packages.filter(|package| !julia.has_base_module(package.uuid));
         let packages = packages.map(|package| (package.uuid.into(), package.name.clone()));
         let extensions =
