@@ -17,12 +17,13 @@ module JlsysStartup
 # This package.
 const PACKAGE = Base.PkgId(@__MODULE__)
 
-# A group: its identity, its cache, the packages that are still to come, and the names of all.
+# A group: its identity, its cache, the packages that are still to come, the names of all, and whether it is about packages that somebody works on.
 mutable struct Group
     const package::Base.PkgId
     const cache::String
     const awaited::Vector{Any}
     const names::String
+    const is_own::Bool
 end
 
 # The groups that wait for packages.
@@ -76,8 +77,8 @@ function give_lock()
 end
 
 # Begins to wait, and gives back the lock on loading, which is held. The file `groups` in `folder` is `(GROUP, …)`, and each group a tuple of strings:
-# its UUID, its cache within the folder, the names of its packages in one, and the UUID and the name of each; one without packages is loaded at
-# once. What the session has loaded already counts. `waiting` is the package callback that called this, and is not needed any more. `judge`: as first.jl
+# its UUID, its cache within the folder, the names of its packages in one, `own` or nothing, and the UUID and the name of each; one without packages is
+# loaded at once. What the session has loaded already counts. `waiting` is the package callback that called this, and is not needed any more. `judge`: as first.jl
 # has it.
 function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize(judge))
     give_lock()
@@ -90,13 +91,13 @@ function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize
     for said in (hidden(Meta.parse)(read_file(joined(folder, "groups")))::Expr).args
         fields = (said::Expr).args
         awaited = Any[]
-        i = 4
+        i = 5
         while i < length(fields)
             package = package_of(fields[i], fields[i+1])
             hidden(Base.root_module_exists)(package)::Bool || hidden(push!)(awaited, package)
             i += 2
         end
-        group = Group(package_of(fields[1], "JlsysGroup"), joined(folder, fields[2]), awaited, fields[3]::String)
+        group = Group(package_of(fields[1], "JlsysGroup"), joined(folder, fields[2]), awaited, fields[3]::String, fields[4] === "own")
         hidden(push!)(isempty(awaited) ? ready : WAITING, group)
     end
     # In its place, since Julia is just going through them.
@@ -184,8 +185,8 @@ function load(group::Group)
             hide(group.package)
             hidden(push!)(LOADED, (group.names, time_ns() - started, resident_memory() - memory))
         else
-            # Another project may have others of these packages.
-            active_project() == PROJECT[] || return nothing
+            # Another project may have others of these packages, and an edit is no fault.
+            (group.is_own || active_project() != PROJECT[]) && return nothing
             say(group, "does not fit what this session has loaded; `jlsys build` builds it again")
         end
     catch error

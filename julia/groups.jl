@@ -68,7 +68,7 @@ function try_groups(folder, results_file)
     open(results_file, "w") do results
         for group in Meta.parse(read(joinpath(folder, "groups"), String)).args
             _, cache, names = group.args
-            packages = [Base.PkgId(Base.UUID(group.args[i]), group.args[i+1]) for i in 4:2:length(group.args)-1]
+            packages = [Base.PkgId(Base.UUID(group.args[i]), group.args[i+1]) for i in 5:2:length(group.args)-1]
             println(results, "group\t", try_group(names, packages))
             for cache in rests_on(joinpath(folder, cache))
                 println(results, "cache\t", cache)

@@ -14,7 +14,7 @@ use crate::environment::IJULIA;
 use crate::error::Error;
 use crate::julia::{Differences, Driver, Drivers};
 use crate::key::differences;
-use crate::plan::Plan;
+use crate::plan::{LeftOut, LeftOutReason, Plan};
 use crate::prepare::Prepared;
 use crate::process::{self, Watch};
 use crate::progress::Progress;
@@ -48,7 +48,7 @@ pub use sessions::serve_sessions;
 use share::Share;
 pub use unfit::CachesBefore;
 
-use cleaning::ForStartup;
+use cleaning::{ForStartup, ModulesOf};
 use earlier::{find, note_failure};
 use startup::MadeStartup;
 use traces::{Aims, Statements, Traced};
@@ -375,9 +375,10 @@ impl<'a> Build<'a> {
     }
 
     async fn run(mut self, linker: Result<Linker, LinkError>) -> Result<Report, Error> {
+        let is_wanted = !self.stops_at_startup() && self.nothing_for_image(&self.prepared.plan).is_none();
         let aims = Aims {
             startup: self.prepared.julia.differences().has_startup_package(),
-            image: linker.is_ok() && !self.stops_at_startup(),
+            image: linker.is_ok() && is_wanted,
         };
         let Traced { plan, statements, for_startup, precompiled_for_image, ahead } =
             match self.trace(aims).await {
@@ -401,8 +402,16 @@ impl<'a> Build<'a> {
             self.commit_startup(&tried, self.report.clone())?;
             self.note_startup(tried, later);
         }
+        if self.stops_at_startup() {
+            return self.stop_at_startup();
+        }
+        if let Some(reason) = self.nothing_for_image(&plan) {
+            return match (&self.startup, self.startup_problem.take()) {
+                (Some(_), _) => self.settle_for_startup(reason).await,
+                (None, problem) => self.give_up(problem.unwrap_or(reason)),
+            };
+        }
         let linker = match linker {
-            _ if self.stops_at_startup() => return self.stop_at_startup(),
             Err(error) if self.startup.is_some() => {
                 let reason = error.to_string();
                 self.report.warnings.push(reason.clone());
@@ -440,34 +449,46 @@ impl<'a> Build<'a> {
         Ok(self.report)
     }
 
-    /// Why there is nothing to build for, if none of the packages loads.
+    /// Why there is nothing to build for, if so: none of the packages loads, or none is to take part.
     fn nothing_loads(&self, plan: &Plan) -> Option<String> {
+        self.nothing_for_image(plan).filter(|_| plan.own.packages.is_empty())
+    }
+
+    /// Why an image would hold no package, if so.
+    fn nothing_for_image(&self, plan: &Plan) -> Option<String> {
         let companions = &self.prepared.environment.companions;
         let is_own = |uuid| companions.iter().all(|companion| companion.uuid != uuid);
         let of = |plan: &Plan| plan.packages.iter().filter(|package| is_own(package.uuid)).count();
-        (of(plan) == 0 && of(&self.prepared.plan) > 0).then(|| "none of the packages loads".to_owned())
+        let wanted = &self.prepared.plan;
+        let is_wanted = |package: &LeftOut| !matches!(package.reason, LeftOutReason::LeftBehind(_));
+        match (of(plan), of(wanted)) {
+            (0, 0) if wanted.left_out.iter().any(is_wanted) => Some(
+                "every package of the project is left out of an image, as a folder that may change or by `exclude`; `include` takes \
+                 folders in"
+                    .to_owned(),
+            ),
+            (0, 1..) => Some("none of the packages loads".to_owned()),
+            _ => None,
+        }
     }
 
-    /// Which modules statements may name: those of the plan's packages and of the stock image.
-    fn modules(&self, plan: &Plan) -> Modules {
-        let packages = plan.packages.iter().flat_map(|package| {
-            let extensions = plan.extensions.iter().filter(|extension| extension.package == package.uuid);
-            let names = std::iter::once(&package.name).chain(extensions.map(|extension| &extension.name));
-            names.map(|name| LoadedModule { name: name.clone(), package: package.uuid })
-        });
-        let base = self.prepared.julia.facts.base_modules.iter().map(|module| module.name.clone());
-        let modules = Modules::new(packages, base);
-        let names_test = self.prepared.environment.project.deps.contains_key("Test");
-        if names_test { modules } else { modules.without_tests() }
-    }
-
-    /// Which modules the statements of a kernel may name where nothing else is loaded.
-    fn modules_of_kernel(&self) -> Modules {
+    /// Which modules statements may name: those of the plan's packages and of the stock image, and in a startup package more.
+    fn modules(&self, plan: &Plan) -> ModulesOf {
         let Prepared { environment, julia, .. } = self.prepared;
-        let packages = environment.loaded_in_session([IJULIA]).into_iter();
-        let packages =
-            packages.map(|package| LoadedModule { name: package.name.clone(), package: package.uuid });
-        Modules::new(packages, julia.facts.base_modules.iter().map(|module| module.name.clone()))
+        let base = || julia.facts.base_modules.iter().map(|module| module.name.clone());
+        let without_tests = |modules: Modules| match environment.project.deps.contains_key("Test") {
+            true => modules,
+            false => modules.without_tests(),
+        };
+        let of_kernel = environment.loaded_in_session([IJULIA]).into_iter();
+        let of_kernel =
+            of_kernel.map(|package| LoadedModule { name: package.name.clone(), package: package.uuid });
+        ModulesOf {
+            image: without_tests(Modules::new(modules_of(plan), base())),
+            with_own: (!plan.own.packages.is_empty())
+                .then(|| without_tests(Modules::new(modules_of(&plan.with_own()), base()))),
+            kernel: Modules::new(of_kernel, base()),
+        }
     }
 
     fn owner_name(&self, owner: &Owner) -> String {
@@ -499,6 +520,16 @@ impl<'a> Build<'a> {
         let started = self.budget.started().elapsed().saturating_sub(elapsed).as_secs_f64();
         PhaseReport { name: name.to_owned(), started: Some(started), seconds: elapsed.as_secs_f64() }
     }
+}
+
+/// The modules of a plan's packages, each with its extensions.
+fn modules_of(plan: &Plan) -> Vec<LoadedModule> {
+    let modules = plan.packages.iter().flat_map(|package| {
+        let extensions = plan.extensions.iter().filter(|extension| extension.package == package.uuid);
+        let names = std::iter::once(&package.name).chain(extensions.map(|extension| &extension.name));
+        names.map(|name| LoadedModule { name: name.clone(), package: package.uuid })
+    });
+    modules.collect()
 }
 
 /// What is left out of a plan because it does not work, one sentence each.

@@ -19,6 +19,8 @@ pub struct Plan {
     pub packages: Vec<PlannedPackage>,
     /// The extensions that Julia loads when those packages are loaded.
     pub extensions: Vec<PlannedExtension>,
+    /// What a startup package is about beside those.
+    pub own: OwnCode,
     /// The packages of the environment that do not, each with the reason.
     pub left_out: Vec<LeftOut>,
     /// What is run to see what gets compiled.
@@ -31,6 +33,23 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What is as it should be, and good to know once.
     pub notes: Vec<String>,
+}
+
+/// Packages that stay outside of the image since they are folders that somebody works in, with what depends on them. A startup package has what is
+/// compiled for them in groups of their own, so that an edit costs these alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnCode {
+    /// The packages, dependencies before dependents.
+    pub packages: Vec<PlannedPackage>,
+    /// The extensions that Julia loads when they, and others of the plan, are loaded.
+    pub extensions: Vec<PlannedExtension>,
+}
+
+impl OwnCode {
+    /// Whether it has a package.
+    pub fn has(&self, uuid: Uuid) -> bool {
+        self.packages.iter().any(|package| package.uuid == uuid)
+    }
 }
 
 /// A package that goes into the image.
@@ -189,6 +208,10 @@ impl Plan {
         let packages: Vec<_> = packages.collect();
         let extensions =
             if differences.has_extensions() { extensions(environment, &packages) } else { Vec::new() };
+        let own = match differences.has_startup_package() {
+            true => OwnCode::of(environment, &closure, &left_out, &packages),
+            false => OwnCode::default(),
+        };
         let behind: Vec<LeftOut> = environment.left_behind.iter().map(LeftOut::from).collect();
         let in_startup = |package: &LeftOut| {
             differences.has_startup_package() && environment.beside.contains_key(&package.uuid)
@@ -198,6 +221,7 @@ impl Plan {
         Ok(Self {
             packages,
             extensions,
+            own,
             workloads: workloads.workloads,
             warnings: workloads.warnings,
             notes,
@@ -220,6 +244,16 @@ impl Plan {
         self.packages.iter().filter(|package| !julia.has_base_module(package.uuid))
     }
 
+    /// This plan as if the project's own packages were to go into the image, too.
+    pub fn with_own(&self) -> Self {
+        let mut all = self.clone();
+        let OwnCode { packages, extensions } = std::mem::take(&mut all.own);
+        all.left_out.retain(|left_out| !self.own.has(left_out.uuid));
+        all.packages.extend(packages);
+        all.extensions.extend(extensions);
+        all
+    }
+
     /// The workloads that a runner runs. Loading is none of them: it comes first, whether its statements are wanted or not.
     pub fn to_run(&self) -> impl Iterator<Item = &Workload> {
         self.workloads.iter().filter(|workload| workload.kind() != Kind::Load)
@@ -239,6 +273,37 @@ impl Plan {
         });
         smaller.left_out.extend(gone);
         smaller
+    }
+}
+
+impl OwnCode {
+    fn of(
+        environment: &Environment,
+        closure: &[&Package],
+        left_out: &BTreeMap<Uuid, LeftOut>,
+        planned: &[PlannedPackage],
+    ) -> Self {
+        let mut packages: Vec<PlannedPackage> = Vec::new();
+        // Dependencies come first: what rests on an excluded package is none of these.
+        for package in closure {
+            let is_left_out = left_out.get(&package.uuid).is_some_and(|it| it.reason != LeftOutReason::Excluded);
+            let is_there = |uuid: &Uuid| {
+                !left_out.contains_key(uuid) || packages.iter().any(|other| other.uuid == *uuid)
+            };
+            if is_left_out && package.deps.iter().all(is_there) {
+                packages.push(PlannedPackage {
+                    uuid: package.uuid,
+                    name: package.name.clone(),
+                    version: package.version.clone(),
+                    needed: true,
+                });
+            }
+        }
+        let is_own = |uuid: &Uuid| packages.iter().any(|package| package.uuid == *uuid);
+        let all: Vec<PlannedPackage> = planned.iter().chain(&packages).cloned().collect();
+        let mut extensions = extensions(environment, &all);
+        extensions.retain(|extension| is_own(&extension.package) || extension.triggers.iter().any(is_own));
+        Self { packages, extensions }
     }
 }
 

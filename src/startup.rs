@@ -218,7 +218,7 @@ pub fn write_loaders(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Says which groups there are: the UUID, the cache within the folder, and the packages of each. One without packages comes with the first
+/// Says which groups there are: the UUID, the cache within the folder, whether they are about the project's own packages, and the packages of each. One without packages comes with the first
 /// of the plan's; where there are none, when Julia starts.
 pub fn write_groups<'g>(
     inputs: &StartupInputs<'_>,
@@ -229,7 +229,8 @@ pub fn write_groups<'g>(
     let mut awaited = BTreeMap::new();
     for (uuid, cache, group) in groups {
         let names: Vec<&str> = group.packages.values().map(String::as_str).collect();
-        let mut fields = vec![uuid.to_string(), cache.display().to_string(), names.join(", ")];
+        let own = if group.is_own { "own" } else { "" };
+        let mut fields = vec![uuid.to_string(), cache.display().to_string(), names.join(", "), own.to_owned()];
         for (package, name) in &group.packages {
             fields.extend([package.to_string(), name.clone()]);
             awaited.insert(name.as_str(), *package);

@@ -15,7 +15,6 @@ use crate::prepare::Prepared;
 use crate::process;
 use crate::report::{BuildOutcome, DroppedPackage, Report, SCHEMA, Tier};
 use crate::state::State;
-use crate::workload::Kind;
 
 /// The document that `build --dry-run --json` prints.
 #[derive(Serialize)]
@@ -155,7 +154,7 @@ fn describe(workload: &Expected, outlook: &Outlook) -> String {
     let time = workload.seconds.map(took);
     match (workload.kept, time) {
         (true, _) => format!("{what}: kept from an earlier run"),
-        (false, _) if workload.kind == Kind::Tests && outlook.suites_wait() => {
+        (false, _) if workload.is_suite_of_others && outlook.suites_wait() => {
             format!("{what}: only if scripts and notebooks compile nothing")
         }
         (false, Some(time)) => format!("{what}: {time} when it last ran"),

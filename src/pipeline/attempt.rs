@@ -100,9 +100,9 @@ impl<'a> Build<'a> {
         let folder = self.attempt_folder(number).map_err(Error::file(&self.staging.work()))?;
         let statements = folder.join("statements.jl");
         let given =
-            select(&all.path, &statements, &self.modules(plan), attempt).map_err(Error::file(&statements))?;
+            select(&all.path, &statements, &self.modules(plan).image, attempt).map_err(Error::file(&statements))?;
         let inputs = self.object_inputs(number, plan, &statements, folder);
-        let failed = |error| object_failed(error, &statements, &self.modules(plan), plan);
+        let failed = |error| object_failed(error, &statements, &self.modules(plan).image, plan);
         let object = ObjectProcess::start(inputs).await.map_err(failed)?;
         object.all_given(given).map_err(failed)?;
         Ok((object, given))
@@ -178,7 +178,7 @@ impl<'a> Build<'a> {
         }
         let ObjectInputs { plan, statements, folder, .. } = process.inputs();
         let (finished, replay) =
-            written.map_err(|error| object_failed(error, statements, &self.modules(plan), plan))?;
+            written.map_err(|error| object_failed(error, statements, &self.modules(plan).image, plan))?;
         let elapsed = phase.done(&replay.to_string());
         self.report.saw_memory(finished.peak_memory_bytes);
         self.note_phase("compile", elapsed);
@@ -231,7 +231,7 @@ impl<'a> Build<'a> {
         let (places, address_space) = found.unwrap_or_else(|| (places.all(), None));
         let read = std::fs::read_to_string(inputs.files_read()).unwrap_or_default();
         let read = FilesRead::parse(&read);
-        let files = read.beyond_the_key(&here);
+        let files = read.beyond_the_key(&here, |_| false);
         (World { places, files, address_space }, read.sources(&here))
     }
 }

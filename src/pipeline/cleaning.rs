@@ -14,7 +14,7 @@ use crate::trace::{Collector, Modules, Totals, TraceCounts};
 use crate::uuid::Uuid;
 use crate::workload::{Kind, Ran, Workload};
 
-/// Takes in traces as workloads end, and writes them to the statements file in a fixed order, the kernel and test suites last: the
+/// Takes in traces as workloads end, and writes them to the statements file in a fixed order, the kernel and the test suites of others' packages last: the
 /// same workloads make the same file, however long each took. Whatever was taken in whose turn it was is in the file.
 pub(super) struct Cleaning {
     path: PathBuf,
@@ -22,6 +22,8 @@ pub(super) struct Cleaning {
     collector: Option<Collector<BufWriter<File>>>,
     /// Whose turn it is, and whose after that.
     order: VecDeque<(Kind, String)>,
+    /// The packages of others whose test suites are workloads.
+    suites_of_others: BTreeSet<String>,
     /// Those that ended before it was their turn.
     waiting: BTreeMap<(Kind, String), Ran>,
     /// Those that are through, with what became of their traces.
@@ -54,6 +56,18 @@ pub(super) struct Selection {
     pub of: &'static str,
     /// What the kernel compiles besides.
     pub kernel: KernelStatements,
+    /// What is about the project's own packages that no image has.
+    pub own: Vec<String>,
+}
+
+/// Which modules statements may name.
+pub(super) struct ModulesOf {
+    /// In an image.
+    pub image: Modules,
+    /// The same with the project's own packages that are beside it, where there are any.
+    pub with_own: Option<Modules>,
+    /// In a kernel that has loaded nothing else.
+    pub kernel: Modules,
 }
 
 /// What the kernel compiles. IJulia need not be among the plan's packages.
@@ -68,7 +82,12 @@ pub(super) struct KernelStatements {
 impl Selection {
     /// How many they are with the kernel's.
     pub(super) fn total(&self) -> u64 {
-        self.number + self.kernel.statements.len() as u64
+        self.number + (self.kernel.statements.len() + self.own.len()) as u64
+    }
+
+    /// How many are not in the statements file, since they are about what is no part of an image.
+    pub(super) fn beside(&self) -> u64 {
+        self.kernel.beside + self.own.len() as u64
     }
 }
 
@@ -85,13 +104,21 @@ impl Cleaning {
     pub(super) fn new(workloads: &[Workload], path: &Path) -> Result<Self, Error> {
         let out = BufWriter::new(File::create(path).map_err(Error::file(path))?);
         let mut order: Vec<_> = workloads.iter().map(|workload| (workload.kind(), workload.name())).collect();
+        let suites_of_others: BTreeSet<String> = workloads
+            .iter()
+            .filter(|workload| workload.is_suite_of_others())
+            .map(|workload| workload.name())
+            .collect();
         // What the kernel compiles, too, is to be found with what asks for it by itself.
-        order.sort_by_key(|(kind, name)| (*kind == Kind::Tests, kind.is_kernel(name)));
+        order.sort_by_key(|(kind, name)| {
+            (*kind == Kind::Tests && suites_of_others.contains(name), kind.is_kernel(name))
+        });
         Ok(Self {
             path: path.to_owned(),
             out: Some(out),
             collector: None,
             order: order.into(),
+            suites_of_others,
             waiting: BTreeMap::new(),
             through: Vec::new(),
             modules_of_kernel: Modules::default(),
@@ -100,16 +127,24 @@ impl Cleaning {
         })
     }
 
-    /// Who is told, once, when all but test suites are through.
+    fn is_suite_of_others(&self, kind: Kind, name: &str) -> bool {
+        kind == Kind::Tests && self.suites_of_others.contains(name)
+    }
+
+    /// Who is told, once, when all but the test suites of others' packages are through.
     pub(super) fn only_suites_left(&self) -> Rc<Notify> {
         Rc::clone(&self.only_suites_left)
     }
 
-    /// Tells which modules statements may name, which is known when the packages were loaded, and which those of the kernel may.
-    pub(super) fn begin(&mut self, modules: Modules, of_kernel: Modules) {
-        self.modules_of_kernel = of_kernel;
+    /// Tells which modules statements may name, which is known when the packages were loaded.
+    pub(super) fn begin(&mut self, modules: ModulesOf) {
+        self.modules_of_kernel = modules.kernel;
         if let Some(out) = self.out.take() {
-            self.collector = Some(Collector::new(modules, out));
+            let collector = Collector::new(modules.image, out);
+            self.collector = Some(match modules.with_own {
+                Some(with_own) => collector.and_beside(with_own),
+                None => collector,
+            });
         }
         self.go_on();
     }
@@ -144,7 +179,7 @@ impl Cleaning {
         {
             self.problem.get_or_insert(Error::file(&self.path)(error));
         }
-        if self.order.front().is_none_or(|(kind, _)| *kind == Kind::Tests) {
+        if self.order.front().is_none_or(|(kind, name)| self.is_suite_of_others(*kind, name)) {
             self.only_suites_left.notify_one();
         }
     }
@@ -164,7 +199,7 @@ impl Cleaning {
         Ok(Cleaned { totals, workloads })
     }
 
-    /// What the project's own scripts and notebooks compile, and loading the packages does: what a startup package is to hold, if its
+    /// What the project's own scripts, notebooks and tests compile, and loading the packages does: what a startup package is to hold, if its
     /// own compiled anything and loaded one of these packages, if there are any. It is asked for while test suites are still to come.
     pub(super) fn of_its_own(
         &mut self,
@@ -175,11 +210,18 @@ impl Cleaning {
         // Of one that did not come to its end it is not known what it had loaded.
         let uses =
             |ran: &Ran| packages.is_empty() || ran.loaded.is_empty() || !ran.loaded.is_disjoint(packages);
-        if !self.own().any(|(ran, counts)| counts.written() > 0 && uses(ran)) {
+        let is_own = |ran: &Ran| {
+            ran.is_projects_own() || ran.kind == Kind::Tests && !self.is_suite_of_others(ran.kind, &ran.name)
+        };
+        let shows_something = |counts: &TraceCounts| counts.written() + counts.beside > 0;
+        if !self.through.iter().any(|(ran, counts)| is_own(ran) && shows_something(counts) && uses(ran)) {
             return Ok(None);
         }
         // The kernel and suites come last in the file, whether they have ended or not.
-        let others = self.through.iter().filter(|(ran, _)| ran.kind != Kind::Tests && !ran.is_kernel());
+        let others = self
+            .through
+            .iter()
+            .filter(|(ran, _)| !self.is_suite_of_others(ran.kind, &ran.name) && !ran.is_kernel());
         let number = others.map(|(_, counts)| counts.written()).sum();
         let path = work.join("statements-of-own.jl");
         let number = copy_lines(&self.path, &path, number, |_| true).map_err(Error::file(&path))?;
@@ -189,6 +231,7 @@ impl Cleaning {
             together: self.used_together(),
             of: " that scripts and notebooks compile",
             kernel: self.of_kernel()?,
+            own: self.of_own_packages(),
         }))
     }
 
@@ -205,6 +248,10 @@ impl Cleaning {
             ran.loaded.iter().copied().chain(in_kernel.then_some(IJULIA)).collect()
         });
         sets.collect()
+    }
+
+    fn of_own_packages(&self) -> Vec<String> {
+        self.collector.as_ref().map_or_else(Vec::new, |collector| collector.beside().to_vec())
     }
 
     fn of_kernel(&self) -> Result<KernelStatements, Error> {
@@ -229,15 +276,17 @@ impl Cleaning {
     /// is to stay from the start (`lasts`), these make no difference.
     pub(super) fn for_startup(&self, work: &Path, lasts: bool) -> Result<ForStartup, Error> {
         let number = self.collector.as_ref().map_or(0, |collector| collector.totals().counts.written());
-        let (together, kernel) = (self.used_together(), self.of_kernel()?);
+        let (together, kernel, own) = (self.used_together(), self.of_kernel()?, self.of_own_packages());
         let lasting = Selection {
             path: self.path.clone(),
             number,
             together: together.clone(),
             of: "",
             kernel: kernel.clone(),
+            own: own.clone(),
         };
-        let suites = self.through.iter().filter(|(ran, _)| ran.kind == Kind::Tests).count();
+        let is_suite = |ran: &Ran| self.is_suite_of_others(ran.kind, &ran.name);
+        let suites = self.through.iter().filter(|(ran, _)| is_suite(ran)).count();
         let Some(collector) = self.collector.as_ref().filter(|_| suites > 1 && !lasts) else {
             return Ok(ForStartup { until_image: None, lasting });
         };
@@ -245,7 +294,7 @@ impl Cleaning {
         let selected = copy_lines(&self.path, &path, u64::MAX, |line| collector.is_in_several(line));
         let number = selected.map_err(Error::file(&path))?;
         let of = " that several test suites compile";
-        let until_image = (number > 0).then_some(Selection { path, number, together, of, kernel });
+        let until_image = (number > 0).then_some(Selection { path, number, together, of, kernel, own });
         Ok(ForStartup { until_image, lasting })
     }
 }

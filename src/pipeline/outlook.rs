@@ -46,6 +46,9 @@ pub struct Expected {
     /// Notebooks of one folder run one after the other.
     #[serde(skip)]
     folder: Option<PathBuf>,
+    /// Whether it is the test suite of a package that others wrote.
+    #[serde(skip)]
+    pub is_suite_of_others: bool,
 }
 
 /// How long an earlier build on this machine took, but for its workloads, in seconds.
@@ -102,6 +105,7 @@ impl Outlook {
                 Workload::Notebook(notebook) => notebook.name.parent().map(Path::to_owned),
                 _ => None,
             },
+            is_suite_of_others: workload.is_suite_of_others(),
         };
         Self {
             workloads: prepared.plan.to_run().map(expected).collect(),
@@ -118,12 +122,12 @@ impl Outlook {
         let suites_wait = self.suites_wait();
         self.workloads
             .iter()
-            .filter(move |workload| !(workload.kept || suites_wait && workload.kind == Kind::Tests))
+            .filter(move |workload| !(workload.kept || suites_wait && workload.is_suite_of_others))
     }
 
-    /// Whether test suites run only if scripts and notebooks compile nothing: where a startup package alone is built, and there are some.
+    /// Whether the test suites of others' packages run only if nothing else compiles anything: where a startup package alone is built, and there are some.
     pub fn suites_wait(&self) -> bool {
-        self.startup && !self.image && self.workloads.iter().any(|workload| workload.kind != Kind::Tests)
+        self.startup && !self.image && self.workloads.iter().any(|workload| !workload.is_suite_of_others)
     }
 
     /// How long a workload took when it ran last, in seconds.
@@ -143,15 +147,15 @@ impl Outlook {
         let Some(earlier) = self.earlier else { return Some(Estimate { seconds: running, unknown }) };
         // The startup package is built beside test suites, after what else there is.
         let startup = if self.startup { earlier.startup } else { 0.0 };
-        let until_startup = self.running(|kind| kind != Kind::Tests) + startup;
+        let until_startup = self.running(|workload| !workload.is_suite_of_others) + startup;
         let image = if self.image { earlier.image } else { 0.0 };
         Some(Estimate { seconds: earlier.loading + running.max(until_startup) + image, unknown })
     }
 
-    /// How long workloads of some kinds take that are started longest first, in seconds.
-    fn running(&self, is_wanted: impl Fn(Kind) -> bool) -> f64 {
+    /// How long some workloads take that are started longest first, in seconds.
+    fn running(&self, is_wanted: impl Fn(&Expected) -> bool) -> f64 {
         let mut chains: BTreeMap<(Option<&Path>, &str), f64> = BTreeMap::new();
-        for workload in self.to_run().filter(|workload| is_wanted(workload.kind)) {
+        for workload in self.to_run().filter(|workload| is_wanted(workload)) {
             let name = if workload.folder.is_some() { "" } else { workload.name.as_str() };
             *chains.entry((workload.folder.as_deref(), name)).or_default() +=
                 workload.seconds.unwrap_or(0.0).min(self.time_limit);
@@ -255,7 +259,8 @@ mod tests {
 
     fn expected(kind: Kind, name: &str, seconds: Option<f64>) -> Expected {
         let folder = (kind == Kind::Notebooks).then(PathBuf::new);
-        Expected { name: name.to_owned(), kind, kept: false, seconds, folder }
+        let is_suite_of_others = kind == Kind::Tests;
+        Expected { name: name.to_owned(), kind, kept: false, seconds, folder, is_suite_of_others }
     }
 
     fn of(workloads: Vec<Expected>) -> Outlook {

@@ -88,7 +88,7 @@ impl Build<'_> {
         let made = match self.try_startup(plan, selection, turns, &mut peak_memory_bytes).await {
             Ok(groups) => {
                 phase.done(&describe(&groups));
-                Ok(MadeStartup { plan: plan.clone(), groups, beside: selection.kernel.beside, lasting: None })
+                Ok(MadeStartup { plan: plan.clone(), groups, beside: selection.beside(), lasting: None })
             }
             Err(problem) => {
                 drop(phase);
@@ -159,6 +159,10 @@ impl Build<'_> {
         let mut groups =
             startup::groups::divide(BufReader::new(file).lines(), &loading).map_err(|error| said(&error))?;
         startup::groups::add_kernel(&mut groups, &selection.kernel.statements);
+        if !selection.own.is_empty() {
+            let loading = Loading::of(&plan.with_own(), environment, julia);
+            groups.extend(startup::groups::divide_own(&selection.own, &loading));
+        }
         if groups.is_empty() {
             return Err("there are no statements, so that a startup package would save nothing".to_owned());
         }
@@ -241,8 +245,9 @@ impl Build<'_> {
         let at_start = inputs.plan.outside_of_base(inputs.drivers.julia).next().is_none();
         let mut rests_on = Foundation::default();
         let here = self.prepared.here();
-        rests_on.files =
-            tried.files.into_iter().map(|(cache, read)| (cache, read.beyond_the_key(&here))).collect();
+        let is_own = |uuid| self.prepared.plan.own.has(uuid);
+        let files = tried.files.into_iter();
+        rests_on.files = files.map(|(cache, read)| (cache, read.beyond_the_key(&here, is_own))).collect();
         for (mut candidate, tried) in std::mem::take(&mut made.kept).into_iter().zip(tried.groups) {
             candidate.report.take_trial(&tried, at_start);
             if candidate.report.left_out.is_some() {
@@ -295,7 +300,7 @@ impl Build<'_> {
             let statements = same.into_iter().flat_map(|same| same.group.statements.iter().cloned());
             let again = left.len();
             let statements = statements.chain(left).collect();
-            (again > 0).then_some(Group { packages: group.packages, statements, again })
+            (again > 0).then_some(Group { packages: group.packages, statements, again, is_own: false })
         });
         join_all(looking).await.into_iter().flatten().collect()
     }
@@ -502,7 +507,7 @@ impl MadeStartup {
     /// A build's report, at the tier of the startup package.
     fn describe(&self, mut report: Report) -> Report {
         report.tier = Tier::Startup;
-        report.set_plan(&self.plan);
+        report.set_plan(&self.plan.with_own());
         report.statements.kept += self.beside;
         let used = || self.groups.iter().filter(|group| group.left_out.is_none());
         report.statements.compiled = used().map(GroupReport::compiled_first).sum();

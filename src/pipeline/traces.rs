@@ -98,7 +98,7 @@ impl<'a> Build<'a> {
         let traces = self.staging.work().join("traces");
         std::fs::create_dir(&traces).map_err(Error::file(&traces))?;
         let (logs, path) = (self.staging.logs(), self.staging.entry().join("statements.jl"));
-        let is_suite = |workload: &Workload| workload.kind() == Kind::Tests;
+        let is_suite = |workload: &Workload| workload.is_suite_of_others();
         let startup_first = aims.startup && !self.prepared.plan.to_run().all(is_suite);
 
         let reuse = Reuse::new(self.prepared, self.options);
@@ -137,7 +137,7 @@ impl<'a> Build<'a> {
                 true => this.startup_before_suites(&loaded, &tracing).await?,
                 false => None,
             };
-            let is_worth_it = aims.image && this.nothing_loads(&loaded.plan).is_none();
+            let is_worth_it = aims.image && this.nothing_for_image(&loaded.plan).is_none();
             let begun = match is_worth_it && this.options.capacity().has_room_beside(jobs) {
                 true => Some(this.begin_image(&loaded.plan, &path).await?),
                 false => None,
@@ -301,8 +301,9 @@ impl<'a> Build<'a> {
         let only_suites_left = cleaning.borrow().only_suites_left();
         only_suites_left.notified().await;
         let mut tried = None;
-        let packages =
-            loaded.plan.outside_of_base(&self.prepared.julia).map(|package| package.uuid).collect();
+        let Plan { own, .. } = &loaded.plan;
+        let outside = loaded.plan.outside_of_base(&self.prepared.julia).chain(&own.packages);
+        let packages = outside.map(|package| package.uuid).collect();
         let selection = cleaning.borrow_mut().of_its_own(&self.staging.work(), &packages)?;
         if let Some(selection) = selection {
             // Suites hold fewer turns than there are.
@@ -393,7 +394,7 @@ impl<'a> Build<'a> {
         }));
         plan.extensions.retain(|extension| !loaded.failed_extensions.contains_key(&extension.identity()));
         let mut cleaning = cleaning.borrow_mut();
-        cleaning.begin(self.modules(&plan), self.modules_of_kernel());
+        cleaning.begin(self.modules(&plan));
         cleaning.arrive(loaded.ran);
         Ok(PackagesLoaded { plan, warnings, phase })
     }

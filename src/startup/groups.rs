@@ -38,6 +38,8 @@ pub struct Group {
     pub statements: Vec<String>,
     /// How many of them are in other groups, too.
     pub again: usize,
+    /// Whether it is about packages of the project's own: that these change is no fault.
+    pub is_own: bool,
 }
 
 /// What loading a package brings along.
@@ -145,7 +147,7 @@ pub fn together<'g>(
     let statements: Vec<_> =
         groups.filter(waits_for_fewer).flat_map(|group| group.statements.iter().cloned()).collect();
     let again = statements.len();
-    (again > 0).then(|| Group { packages: loading.named(awaited), statements, again })
+    (again > 0).then(|| Group { packages: loading.named(awaited), statements, again, is_own: false })
 }
 
 /// Adds what a kernel compiles to a group that waits for IJulia. It is a group of its own, whatever of it is in others as well: a kernel needs
@@ -157,7 +159,7 @@ pub fn add_kernel(groups: &mut Vec<Group>, statements: &[String]) {
     let packages = BTreeMap::from([(IJULIA, "IJulia".to_owned())]);
     let mut group = match groups.iter().position(|group| group.packages == packages) {
         Some(place) => groups.remove(place),
-        None => Group { packages, statements: Vec::new(), again: 0 },
+        None => Group { packages, statements: Vec::new(), again: 0, is_own: false },
     };
     let elsewhere: BTreeSet<&String> = groups.iter().flat_map(|group| &group.statements).collect();
     let known: BTreeSet<String> = group.statements.iter().cloned().collect();
@@ -166,6 +168,14 @@ pub fn add_kernel(groups: &mut Vec<Group>, statements: &[String]) {
         group.statements.push(statement.clone());
     }
     groups.push(group);
+}
+
+/// Divides statements about packages of the project's own into groups, as [`divide`] does. No group has any other statement, so that an edit of one of
+/// these packages makes nothing else invalid.
+pub fn divide_own(statements: &[String], loading: &Loading) -> Vec<Group> {
+    let own = statements.iter().map(|statement| Ok(statement.clone()));
+    let groups = divide(own, loading).unwrap_or_default();
+    groups.into_iter().map(|group| Group { is_own: true, ..group }).collect()
 }
 
 /// Divides statements into groups, those with fewer packages first.
@@ -187,6 +197,7 @@ pub fn divide(
             packages: loading.named(packages),
             statements: statements.into_iter().map(|(_, statement)| statement).collect(),
             again: 0,
+            is_own: false,
         }
     });
     Ok(groups.collect())

@@ -16,6 +16,8 @@ use super::{DropReason, Modules, Owner, Statement, streams};
 pub struct Collector<W> {
     modules: Modules,
     out: W,
+    /// The modules of what is beside the image as well, and the statements that name one of those.
+    beside: Option<(Modules, Vec<String>)>,
     /// The first 128 bits of each written statement's SHA-256: no two collide by accident.
     seen: HashMap<[u8; 16], Seen>,
     /// How many traces there were.
@@ -52,6 +54,8 @@ pub struct TraceCounts {
     pub repaired: u64,
     /// How many of the kept Julia had to compile again (see [`Statement::recompiled`]).
     pub recompiled: u64,
+    /// Lines about what is beside the image.
+    pub beside: u64,
     /// Lines left out.
     pub dropped: BTreeMap<DropReason, u64>,
 }
@@ -68,7 +72,13 @@ pub struct Totals {
 impl<W: Write> Collector<W> {
     /// A collector that writes the statements file to `out`, which is best buffered.
     pub fn new(modules: Modules, out: W) -> Self {
-        Self { modules, out, seen: HashMap::new(), traces: 0, totals: Totals::default() }
+        Self { modules, out, beside: None, seen: HashMap::new(), traces: 0, totals: Totals::default() }
+    }
+
+    /// The same, which also collects statements that can be replayed where these modules are loaded, too.
+    #[must_use]
+    pub fn and_beside(self, modules: Modules) -> Self {
+        Self { beside: Some((modules, Vec::new())), ..self }
     }
 
     /// Takes in one trace. A last line that was not written to its end is counted as unreadable, as is anything that is
@@ -88,6 +98,7 @@ impl<W: Write> Collector<W> {
             };
             counts.lines += 1;
             match parsed {
+                Err(DropReason::ModuleNotLoaded) if self.takes_beside(&line) => counts.beside += 1,
                 Err(reason) => *counts.dropped.entry(reason).or_default() += 1,
                 Ok(statement) if !self.is_new(statement.text()) => {
                     counts.duplicates += 1;
@@ -118,6 +129,22 @@ impl<W: Write> Collector<W> {
         Ok(counts)
     }
 
+    /// Whether a line is a statement about what is beside the image; takes it in if so.
+    fn takes_beside(&mut self, line: &Line<'_>) -> bool {
+        let Line::Text(text) = line else { return false };
+        let Some((modules, _)) = &self.beside else { return false };
+        let Ok(statement) = Statement::parse(text, modules) else { return false };
+        let text = statement.text();
+        for statement in std::iter::once(text.to_owned()).chain(streams::in_sessions(text)) {
+            if self.is_new(&statement)
+                && let Some((_, statements)) = &mut self.beside
+            {
+                statements.push(statement);
+            }
+        }
+        true
+    }
+
     /// Notes that the trace at hand has a statement; whether none had it before.
     fn is_new(&mut self, statement: &str) -> bool {
         let here = Seen::In(self.traces);
@@ -133,6 +160,11 @@ impl<W: Write> Collector<W> {
                 false
             }
         }
+    }
+
+    /// The statements about what is beside the image, each once.
+    pub fn beside(&self) -> &[String] {
+        self.beside.as_ref().map_or(&[], |(_, statements)| statements)
     }
 
     /// Whether a statement was written.
@@ -173,6 +205,7 @@ impl TraceCounts {
         self.duplicates += other.duplicates;
         self.repaired += other.repaired;
         self.recompiled += other.recompiled;
+        self.beside += other.beside;
         for (&reason, count) in &other.dropped {
             *self.dropped.entry(reason).or_default() += count;
         }

@@ -96,6 +96,8 @@ pub struct TestSuite {
     pub uuid: Uuid,
     /// The package's folder; `test/runtests.jl` is in it.
     pub folder: PathBuf,
+    /// Whether the package is the project's own, or one by path: its tests tell what the project is about.
+    pub is_own: bool,
 }
 
 /// A script of the project.
@@ -126,6 +128,11 @@ impl Workload {
             Self::Tests(suite) => Some(suite.uuid),
             Self::Load | Self::Kernel(_) | Self::Notebook(_) | Self::Script(_) => None,
         }
+    }
+
+    /// Whether it is the tests of a package that others wrote: they are many, and say least of what the project does.
+    pub fn is_suite_of_others(&self) -> bool {
+        matches!(self, Self::Tests(suite) if !suite.is_own)
     }
 
     /// Its name: the package, the notebook or the script; unique within its kind.

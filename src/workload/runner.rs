@@ -138,7 +138,7 @@ pub struct Runner<'a> {
     pub jobs: usize,
     /// Who may run: as many as there are jobs.
     pub turns: Semaphore,
-    /// How many of these may be test suites: while there are fewer, nothing else waits for a suite to end.
+    /// How many of these may be test suites of others' packages: while there are fewer, nothing else waits for a suite to end.
     pub suites: Semaphore,
     /// The packages whose precompiling is stuck. While there are any, processes precompile nothing: these are loaded from their source.
     pub from_source: &'a RefCell<BTreeSet<String>>,
@@ -159,8 +159,8 @@ impl Runner<'_> {
         let (on_start, on_end, waiting) = (&on_start, &on_end, &waiting);
         let running = order::chains(workloads).into_iter().map(|chain| async move {
             // Nobody closes the semaphores, so there is always a turn to wait for.
-            let _place = match chain.first().map(|workload| workload.kind()) {
-                Some(Kind::Tests) => Some(self.suites.acquire().await),
+            let _place = match chain.first() {
+                Some(workload) if workload.is_suite_of_others() => Some(self.suites.acquire().await),
                 _ => None,
             };
             // A chain keeps its turn: it would have to queue behind everything else otherwise.

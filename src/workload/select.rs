@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::select_error::SelectError;
 use super::{Kernel, Kind, Notebook, Script, TestSuite, Workload, WorkloadSettings, notebook_files};
-use crate::environment::{Environment, IJULIA, Package};
+use crate::environment::{Environment, IJULIA, Package, Source};
 use crate::file::Sha256Digest;
 
 /// The workloads of a project.
@@ -64,10 +64,11 @@ pub fn select(
 
 fn test_suite(package: &Package, package_folder: impl Fn(&Package) -> Option<PathBuf>) -> Option<Workload> {
     let folder = package_folder(package)?;
+    let is_own = matches!(package.source, Source::Path(_));
     folder
         .join("test/runtests.jl")
         .is_file()
-        .then(|| Workload::Tests(TestSuite { package: package.name.clone(), uuid: package.uuid, folder }))
+        .then(|| Workload::Tests(TestSuite { package: package.name.clone(), uuid: package.uuid, folder, is_own }))
 }
 
 fn script_names(folder: &Path, settings: &WorkloadSettings) -> Vec<PathBuf> {

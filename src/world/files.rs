@@ -123,8 +123,8 @@ impl FilesRead {
         self.0.extend(Line::parse(line).map(|line| Line { by_time: judged == "time", ..line }));
     }
 
-    /// Those that the key does not cover, as they are now.
-    pub fn beyond_the_key(&self, here: &Here<'_>) -> Vec<ReadFile> {
+    /// Those that the key does not cover, as they are now: it does not know the sources of packages that are `outside` of the image.
+    pub fn beyond_the_key(&self, here: &Here<'_>, outside: impl Fn(Uuid) -> bool) -> Vec<ReadFile> {
         let mut files = BTreeMap::new();
         for line in &self.0 {
             if line.path.starts_with(&here.julia.facts.stdlib) {
@@ -133,7 +133,7 @@ impl FilesRead {
             let (package, path) = self.place_of(line, here);
             // A checkout gives the code of a package by path other times.
             let counts_by_time = line.by_time && here.has_by_path(package);
-            if counts_by_time || !is_covered(here, package, &path) {
+            if counts_by_time || outside(package) || !is_covered(here, package, &path) {
                 files.entry((package, path)).or_insert(line);
             }
         }
