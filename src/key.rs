@@ -1,7 +1,7 @@
 //! The hash that names a plan's image.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +133,15 @@ pub struct KeyWorkload {
     pub content: Option<Sha256Digest>,
 }
 
+/// What decides what is compiled for the project's own packages that no image has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnInputs {
+    /// The key with what their code is.
+    pub key: Key,
+    /// Where they lie: Julia's caches know the sources by their paths.
+    pub folders: BTreeMap<Uuid, PathBuf>,
+}
+
 impl KeyInputs {
     /// Collects everything that can change the image of `plan`. Reads the files of path packages in it, and no others.
     pub fn collect(
@@ -168,6 +177,20 @@ impl KeyInputs {
             cache_format: CACHE_FORMAT,
             statements_format: STATEMENTS_FORMAT,
         })
+    }
+
+    /// What decides what there is for the project's own packages beside the image; `None` when there are none, or one cannot be read.
+    pub fn own(&self, environment: &Environment, plan: &Plan) -> Option<OwnInputs> {
+        let mut inputs = self.clone();
+        let mut folders = BTreeMap::new();
+        for own in &plan.own.packages {
+            let package = environment.package(own.uuid)?;
+            inputs.packages.insert(own.uuid, KeyPackage::beside(package)?);
+            if let Source::Path(folder) = &package.source {
+                folders.insert(own.uuid, folder.clone());
+            }
+        }
+        (!plan.own.packages.is_empty()).then(|| OwnInputs { key: inputs.key(), folders })
     }
 
     /// The workloads that are the project's own files: its scripts and notebooks.
@@ -218,7 +241,7 @@ impl KeyCode {
 impl KeyPackage {
     /// A package that is loaded beside the image's; `None` when its files cannot be read.
     pub fn beside(package: &Package) -> Option<Self> {
-        let code = KeyCode::of(package, |folder| sources::digest_of_outsider(folder).ok_or(())).ok()?;
+        let code = KeyCode::of(package, |folder| sources::digest(&package.name, folder)).ok()?;
         let (name, version) = (package.name.clone(), package.version.clone());
         Some(Self { name, version, code, needed: false })
     }

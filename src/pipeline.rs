@@ -31,6 +31,7 @@ mod disk;
 mod earlier;
 mod elsewhere;
 mod outlook;
+mod own;
 mod precompiling;
 mod reuse;
 mod sessions;
@@ -333,8 +334,9 @@ impl<'a> Build<'a> {
         options: BuildOptions,
         budget: Budget,
         progress: &'a Progress,
-        staging: Staging,
+        mut staging: Staging,
     ) -> Result<Self, Error> {
+        staging.set_own(prepared.own());
         let drivers_folder = staging.work().join("drivers");
         std::fs::create_dir(&drivers_folder).map_err(Error::file(&drivers_folder))?;
         Driver::write_all(&drivers_folder).map_err(Error::file(&drivers_folder))?;

@@ -286,7 +286,8 @@ impl OwnCode {
         let mut packages: Vec<PlannedPackage> = Vec::new();
         // Dependencies come first: what rests on an excluded package is none of these.
         for package in closure {
-            let is_left_out = left_out.get(&package.uuid).is_some_and(|it| it.reason != LeftOutReason::Excluded);
+            let is_left_out =
+                left_out.get(&package.uuid).is_some_and(|it| it.reason != LeftOutReason::Excluded);
             let is_there = |uuid: &Uuid| {
                 !left_out.contains_key(uuid) || packages.iter().any(|other| other.uuid == *uuid)
             };

@@ -10,7 +10,7 @@ use crate::environment::{
 };
 use crate::error::Error;
 use crate::julia::{self, JuliaInstall, Wish};
-use crate::key::{Key, KeyInputs, KeyWorkload};
+use crate::key::{Key, KeyInputs, KeyWorkload, OwnInputs};
 use crate::plan::Plan;
 use crate::process;
 use crate::sysimage::{self, NoTarget, Served};
@@ -221,6 +221,11 @@ impl Prepared {
             &self.plan,
             self.settings.workloads.time_limit,
         )?)
+    }
+
+    /// The project's own packages that no image has, as they are now; `None` where there are none.
+    pub fn own(&self) -> Option<OwnInputs> {
+        self.inputs.own(&self.environment, &self.plan)
     }
 
     /// Where things are here and now, which decides whether an image is right beside its content.

@@ -62,6 +62,8 @@ pub struct StartupInputs<'a> {
     pub sources: &'a Path,
     /// What to build.
     pub plan: &'a Plan,
+    /// The image that sessions start with which it is for, where they have one: Julia's caches are for one image alone.
+    pub image: Option<&'a Path>,
     /// The startup package's folder.
     pub folder: &'a Path,
     /// A folder for files that are of no use afterwards.
@@ -76,6 +78,17 @@ pub struct StartupInputs<'a> {
     pub time_limit: Duration,
     /// How long one statement may take to compile.
     pub statement_limit: Duration,
+}
+
+impl StartupInputs<'_> {
+    /// A command that starts Julia as the sessions do that it is for.
+    fn command(&self) -> Command {
+        let command = self.drivers.command();
+        match self.image {
+            Some(image) => command.option("--sysimage=", image),
+            None => command,
+        }
+    }
 }
 
 /// A part of a startup package does not work.
@@ -171,7 +184,6 @@ pub async fn left_of(
     write_group(group, &packages, &statements)?;
     let log = inputs.logs.join(format!("startup-together-{number}.log"));
     let command = inputs
-        .drivers
         .command()
         .arg("-L")
         .arg(inputs.folder.join(LOADER))
@@ -230,7 +242,8 @@ pub fn write_groups<'g>(
     for (uuid, cache, group) in groups {
         let names: Vec<&str> = group.packages.values().map(String::as_str).collect();
         let own = if group.is_own { "own" } else { "" };
-        let mut fields = vec![uuid.to_string(), cache.display().to_string(), names.join(", "), own.to_owned()];
+        let mut fields =
+            vec![uuid.to_string(), cache.display().to_string(), names.join(", "), own.to_owned()];
         for (package, name) in &group.packages {
             fields.extend([package.to_string(), name.clone()]);
             awaited.insert(name.as_str(), *package);
@@ -264,7 +277,6 @@ fn first_uuid() -> Uuid {
 
 fn precompile(inputs: &StartupInputs<'_>, source: Driver, uuid: Uuid, result: &Path) -> Command {
     inputs
-        .drivers
         .command()
         .arg(inputs.drivers.path(Driver::STARTUP))
         .arg(source.path_in(inputs.sources))

@@ -14,7 +14,7 @@ use super::trust::Trust;
 use super::{FORMAT, REPORT, read_json, startup, usage, write_atomically};
 use crate::cpu::HostCpu;
 use crate::file::{Sha256Digest, Stamp};
-use crate::key::{Key, KeyInputs, KeyWorkload};
+use crate::key::{Key, KeyInputs, KeyWorkload, OwnInputs};
 use crate::report::{Report, Tier};
 use crate::startup::TOUCHED_ENDING;
 use crate::sysimage::IMAGE_NAME;
@@ -35,6 +35,9 @@ pub struct EntryHeader {
     /// The startup package, on the tier of that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<StartupFiles>,
+    /// The project's own packages that it has groups for, as they were then; with an image, as they were when it was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnInputs>,
     /// The CPU that it was tried on before it was committed; none for an image that came from another machine.
     pub tried_on: Option<HostCpu>,
     /// When it was committed.
@@ -102,6 +105,12 @@ struct Format {
 pub(super) const HEADER: &str = "entry.json";
 pub(super) const KEY_INPUTS: &str = "key.json";
 pub(super) const WORLD: &str = "world.json";
+
+/// The folder of what an image has beside it for the project's own packages.
+pub(super) const OWN: &str = "own";
+
+/// The statements for that.
+pub(super) const OWN_STATEMENTS: &str = "statements-of-own.jl";
 
 impl Entry {
     /// Opens the entry in `folder` and checks, by a few `stat`s, that its image is the one that was committed.
@@ -194,9 +203,30 @@ impl Entry {
         self.header.startup.as_ref().map(|_| self.folder.join(startup::FOLDER))
     }
 
+    /// What the image has beside it for the project's own packages: a startup package about them alone, which is made when the image is in place, and
+    /// again when one of them changed. Nothing where it is not the one that was committed.
+    pub fn own_code(&self) -> Option<Self> {
+        let own = Self::open(self.folder.join(OWN), self.trust).ok()?;
+        (own.header.key == self.header.key && own.header.startup.is_some()).then_some(own)
+    }
+
+    /// The statements about the project's own packages that were seen when the image was built.
+    pub fn own_statements(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.folder.join(OWN_STATEMENTS)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
     /// Which groups of the entry's startup package Julia would not load here any more.
     pub fn stale_groups(&self, here: &Here<'_>) -> StaleGroups {
         self.header.startup.as_ref().map(|startup| startup.stale(here)).unwrap_or_default()
+    }
+
+    /// What changed of that on which groups rest, while the entry can be used: of its startup package, or of what an image has beside it.
+    pub fn changed_in_part(&self, here: &Here<'_>) -> StaleGroups {
+        match self.image() {
+            Some(_) => self.own_code().map(|own| own.stale_groups(here)).unwrap_or_default(),
+            None => self.stale_groups(here),
+        }
     }
 
     /// The groups of the entry's startup package that can be taken over, each with its cache, within the startup package's folder.
@@ -232,8 +262,12 @@ impl Entry {
 
     /// What the build had to say.
     pub fn report(&self) -> io::Result<Report> {
-        let report: Report = read_json(&self.folder.join(REPORT))?;
-        Ok(Report { sessions: self.session_steps(), ..report })
+        let mut report: Report = read_json(&self.folder.join(REPORT))?;
+        report.sessions = self.session_steps();
+        if let Some(own) = self.image().and_then(|_| self.own_code()) {
+            report.groups = read_json::<Report>(&own.folder.join(REPORT))?.groups;
+        }
+        Ok(report)
     }
 
     /// What must still be true where its image is used; nothing at a tier without one.
@@ -282,6 +316,7 @@ impl Entry {
         tried_on: Option<HostCpu>,
         known: &BTreeMap<PathBuf, Sha256Digest>,
         world: &World,
+        own: Option<OwnInputs>,
         sources: &Path,
     ) -> io::Result<()> {
         std::fs::write(folder.join(KEY_INPUTS), serde_json::to_vec_pretty(inputs)?)?;
@@ -306,6 +341,7 @@ impl Entry {
             tier: report.tier,
             image,
             startup,
+            own,
             tried_on,
             created: Timestamp::now(),
             project: report.project.clone(),

@@ -6,12 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::entry::Entry;
+use super::entry::{self, Entry};
 use super::trust::Trust;
 use super::{Cache, CacheError, lock, startup};
 use crate::cpu::HostCpu;
 use crate::file::{Sha256Digest, set_mode};
-use crate::key::KeyInputs;
+use crate::key::{KeyInputs, OwnInputs};
 use crate::report::Report;
 use crate::sysimage::IMAGE_NAME;
 use crate::world::World;
@@ -26,6 +26,7 @@ pub struct Staging {
     _lock: File,
     known: BTreeMap<PathBuf, Sha256Digest>,
     world: World,
+    own: Option<OwnInputs>,
 }
 
 impl Cache {
@@ -41,7 +42,8 @@ impl Cache {
             for name in ["entry", "entry/logs", "work"] {
                 super::create_private(&folder.path().join(name))?;
             }
-            Ok(Staging { folder, lock_path, _lock: lock, known: BTreeMap::new(), world: World::default() })
+            let (known, world) = (BTreeMap::new(), World::default());
+            Ok(Staging { folder, lock_path, _lock: lock, known, world, own: None })
         };
         make().map_err(|source| CacheError::Write { path: parent.clone(), source })
     }
@@ -97,6 +99,7 @@ impl Staging {
     ) -> Result<Entry, CacheError> {
         let mut copy = cache.stage()?;
         copy.set_world(self.world.clone());
+        copy.set_own(self.own.clone());
         let (from, to) = (self.entry(), copy.entry());
         startup::copy_folder(&from, &to).map_err(|source| CacheError::Write { path: to.clone(), source })?;
         if copy.image().exists() {
@@ -117,6 +120,18 @@ impl Staging {
         self.world = world;
     }
 
+    /// Tells what the project's own packages are that the entry has groups for.
+    pub fn set_own(&mut self, own: Option<OwnInputs>) {
+        self.own = own;
+    }
+
+    /// Keeps the statements about the project's own packages with an image.
+    pub fn keep_own_statements(&self, statements: &[String]) -> Result<(), CacheError> {
+        let path = self.entry().join(entry::OWN_STATEMENTS);
+        let lines = statements.iter().map(|statement| format!("{statement}\n"));
+        std::fs::write(&path, lines.collect::<String>()).map_err(|source| CacheError::Write { path, source })
+    }
+
     /// Tells what a file of the entry was just found to contain, so that it is not read again.
     pub fn know(&mut self, name: impl Into<PathBuf>, digest: Sha256Digest) {
         self.known.insert(name.into(), digest);
@@ -133,6 +148,28 @@ impl Staging {
         tried_on: Option<HostCpu>,
     ) -> Result<Entry, CacheError> {
         let target = cache.entry_folder(&inputs.key());
+        self.commit_to(target, cache, inputs, report, tried_on)
+    }
+
+    /// Puts a startup package for the project's own packages beside the image of an entry, in the place of one that is there.
+    pub fn commit_beside(
+        self,
+        image: &Entry,
+        cache: &Cache,
+        inputs: &KeyInputs,
+        report: &mut Report,
+    ) -> Result<Entry, CacheError> {
+        self.commit_to(image.folder().join(entry::OWN), cache, inputs, report, Some(HostCpu::detect()))
+    }
+
+    fn commit_to(
+        self,
+        target: PathBuf,
+        cache: &Cache,
+        inputs: &KeyInputs,
+        report: &mut Report,
+        tried_on: Option<HostCpu>,
+    ) -> Result<Entry, CacheError> {
         let mut commit = || -> io::Result<()> {
             let image = self.image();
             report.relocate(&self.entry(), &target);
@@ -155,6 +192,7 @@ impl Staging {
                 tried_on.clone(),
                 &self.known,
                 &self.world,
+                self.own.clone(),
                 &sources,
             )?;
             // An entry that is there goes into the build's folder, to be removed with it.

@@ -3,7 +3,7 @@
 //! Julia's caches know their sources by path, and an entry moves when it is committed. So the sources, which are the same for every
 //! project, lie in the cache's own `startup/`, under the digest of what they say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -223,13 +223,18 @@ impl StartupFiles {
             is_stale
         };
         let groups = self.groups.iter().filter(&mut is_stale).map(|group| group.uuid).collect();
+        let mut packages = BTreeSet::new();
         for (at, other) in instead {
             let Some(other) = other else { continue };
             let name = other.file_name().unwrap_or_default().to_string_lossy();
             let package = package_of(&other);
             changes[at] = Some(format!("Julia took to another cache of {package} ({name})"));
         }
-        StaleGroups { groups, of: self.groups.len(), changes: changes.into_iter().flatten().collect() }
+        for (known, _) in self.rests_on.iter().zip(&changes).filter(|(_, change)| change.is_some()) {
+            packages.insert(package_of(&known.code.path));
+        }
+        let changes = changes.into_iter().flatten().collect();
+        StaleGroups { groups, of: self.groups.len(), packages, changes }
     }
 
     /// The groups that can be taken over, each with its cache, within the startup package's folder.
@@ -247,6 +252,8 @@ pub struct StaleGroups {
     pub groups: Vec<Uuid>,
     /// How many groups there are in all.
     pub of: usize,
+    /// The names of the packages that changed.
+    pub packages: BTreeSet<String>,
     /// Why: what changed, one sentence's beginning each.
     pub changes: Vec<String>,
 }

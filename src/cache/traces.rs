@@ -143,6 +143,20 @@ impl Cache {
         })
     }
 
+    /// The key of the newest trace of the user's own whose record and inputs are like this.
+    pub fn trace_like(
+        &self,
+        is_wanted: impl Fn(&KeptTrace) -> bool,
+        is_like: impl Fn(&TraceInputs) -> bool,
+    ) -> Option<TraceKey> {
+        let found = folders_in(&self.folder(FOLDER)).filter_map(|folder| {
+            let kept = read(&folder, Trust::OWN).filter(&is_wanted)?;
+            let inputs = read_json(&folder.join(super::entry::KEY_INPUTS)).ok()?;
+            is_like(&inputs).then_some((usage::last(&folder), kept.key))
+        });
+        found.max_by_key(|(used, _)| *used).map(|(_, key)| key)
+    }
+
     /// The record of this key's trace, if there is one.
     pub fn kept_trace(&self, key: &TraceKey) -> Option<KeptTrace> {
         self.places().find_map(|place| {

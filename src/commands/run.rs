@@ -58,7 +58,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<Exit, Error> {
 struct Start {
     julia: PathBuf,
     image: Option<PathBuf>,
-    /// The folder of the startup package, where there is that instead of an image.
+    /// The folder of the startup package, where there is that instead of an image, or beside one.
     startup: Option<PathBuf>,
     /// What to tell Julia of its project; nothing where it finds by itself which.
     project: Option<OsString>,
@@ -111,15 +111,22 @@ fn choose(args: &RunArgs, request: &mut Request, args_for_julia: &[OsString]) ->
         state =
             process::block_on(state.tried(&prepared)).map_err(|error| NoSay::Fault(Error::Runtime(error)))?;
     }
-    let (image, startup) = match &state {
+    let (image, mut startup) = match &state {
         State::Ready(entry) => (entry.image(), entry.startup()),
         _ => (None, None),
     };
-    let compiled_with = &prepared.settings.julia_args;
-    let refusal = says.refuse(startup.is_none(), compiled_with, &prepared.julia.facts.version);
+    let (compiled_with, version) = (&prepared.settings.julia_args, &prepared.julia.facts.version);
+    let refusal = says.refuse(startup.is_none(), compiled_with, version);
     let is_nothing = image.is_none() && startup.is_none();
     if let Some(reason) = refusal.or_else(|| is_nothing.then(|| state.reason(&prepared))) {
         return plain(project, Some(reason));
+    }
+    // An image goes without what there is beside it.
+    if let State::Ready(entry) = &state
+        && image.is_some()
+        && says.refuse(false, compiled_with, version).is_none()
+    {
+        startup = entry.own_code().and_then(|own| own.startup());
     }
     if let State::Ready(entry) = &state {
         entry.note_use();

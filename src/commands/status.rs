@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cache::Entry;
 use crate::cli::StatusArgs;
+use crate::environment::Source;
 use crate::error::{Error, Exit};
 use crate::key::KeyInputs;
 use crate::prepare::Prepared;
@@ -67,7 +68,8 @@ fn text(prepared: &Prepared, state: &State, args: &StatusArgs) -> String {
     let _ = match state {
         State::Ready(entry) => writeln!(
             text,
-            "ready: {} ({})",
+            "ready{}: {} ({})",
+            but_for(prepared, entry),
             entry.image().or_else(|| entry.startup()).unwrap_or_else(|| entry.folder().to_owned()).display(),
             entry.header.tier
         ),
@@ -97,9 +99,42 @@ fn text(prepared: &Prepared, state: &State, args: &StatusArgs) -> String {
     text
 }
 
-/// What changed that some groups of a startup package rest on, while others can be used.
+/// What changed that some groups of a startup package rest on, while others, or an image, can be used.
 fn changes_in_part(prepared: &Prepared, entry: &Entry) -> Vec<String> {
-    entry.stale_groups(&prepared.here()).changes
+    let mut changes = entry.changed_in_part(&prepared.here()).changes;
+    changes.extend(own_elsewhere(prepared, entry).into_iter().map(|(_, change)| change));
+    changes
+}
+
+/// Which of the project's own packages changed: that is their nature, and makes nothing else stale.
+fn but_for(prepared: &Prepared, entry: &Entry) -> String {
+    let changed = entry.changed_in_part(&prepared.here()).packages;
+    let elsewhere = own_elsewhere(prepared, entry);
+    let own = prepared.plan.own.packages.iter().map(|package| package.name.as_str());
+    let is_other = |name: &&str| changed.contains(*name) || elsewhere.iter().any(|(other, _)| other == name);
+    let names: Vec<&str> = own.filter(is_other).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", but for {}, which changed since", names.join(", "))
+    }
+}
+
+/// Which of the project's own packages are new, or in another folder.
+fn own_elsewhere<'p>(prepared: &'p Prepared, entry: &Entry) -> Vec<(&'p str, String)> {
+    let own_code = entry.own_code();
+    let Some(before) = own_code.as_ref().unwrap_or(entry).header.own.as_ref() else { return Vec::new() };
+    let own = prepared.plan.own.packages.iter().filter_map(|own| prepared.environment.package(own.uuid));
+    let other = own.filter_map(|package| {
+        let Source::Path(folder) = &package.source else { return None };
+        let what = match before.folders.get(&package.uuid) {
+            Some(before) if before == folder => return None,
+            Some(before) => format!("{} was in {}", package.name, before.display()),
+            None => format!("{} is new", package.name),
+        };
+        Some((package.name.as_str(), what))
+    });
+    other.collect()
 }
 
 /// Shows what the key is made of.

@@ -82,15 +82,21 @@ pub(super) fn digest_of_outsider(folder: &Path) -> Option<Sha256Digest> {
 /// In a folder with more files and folders than this somebody keeps other things than a project.
 const MOST_FILES: usize = 20_000;
 
-/// A digest of the Julia files in a project's folder, any of which its scripts and notebooks may include. `None` when the
-/// folder cannot be read, or is very full.
-pub(super) fn digest_of_scripts(folder: &Path) -> Option<Sha256Digest> {
+/// A digest of the Julia files in a project's folder, any of which its scripts and notebooks may include, but for those of `packages`. `None` when
+/// the folder cannot be read, or is very full.
+pub(super) fn digest_of_scripts(folder: &Path, packages: &[&Path]) -> Option<Sha256Digest> {
+    let is_package = |entry: &DirEntry| {
+        let is_source = |within: &Path| entry.file_type().is_dir() && may_hold_source(within);
+        packages.iter().any(|package| entry.path().strip_prefix(package).is_ok_and(is_source))
+    };
     let seen = Cell::new(0);
     let is_script = |entry: &DirEntry| {
         seen.set(seen.get() + 1);
         let name = entry.file_name().as_encoded_bytes();
         let is_wanted = entry.file_type().is_dir() || name.ends_with(b".jl");
-        seen.get() <= MOST_FILES && is_wanted && (entry.depth() == 0 || !name.starts_with(b"."))
+        seen.get() <= MOST_FILES
+            && is_wanted
+            && (entry.depth() == 0 || !name.starts_with(b".") && !is_package(entry))
     };
     digest_of(folder, is_script, whole).ok().filter(|_| seen.get() <= MOST_FILES)
 }

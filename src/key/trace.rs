@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyCode, KeyInputs, KeyJulia, KeyWorkload, preferences_of, sources};
 use crate::cpu::HostCpu;
-use crate::environment::{Depots, Environment, IJULIA, Package, Project, project_in};
+use crate::environment::{Depots, Environment, IJULIA, Package, Project, Source, project_in};
 use crate::file::Sha256Digest;
 use crate::julia::{Driver, JuliaInstall};
 use crate::plan::Plan;
@@ -85,6 +85,16 @@ pub struct TracedPackage {
 }
 
 impl TraceInputs {
+    /// Whether everything is as in `other`, but for the code of some packages.
+    pub fn is_same_but_for(&self, packages: &[Uuid], other: &Self) -> bool {
+        let without = |inputs: &Self| {
+            let mut inputs = inputs.clone();
+            inputs.packages.retain(|uuid, _| !packages.contains(uuid));
+            inputs
+        };
+        without(self) == without(other)
+    }
+
     /// The key.
     pub fn key(&self) -> TraceKey {
         // As for `KeyInputs::key`.
@@ -205,7 +215,14 @@ impl<'a> TraceKeys<'a> {
     }
 
     fn scripts(&self) -> Option<Sha256Digest> {
-        *self.scripts.get_or_init(|| sources::digest_of_scripts(self.environment.project_dir()))
+        let own = self.plan.own.packages.iter().filter_map(|own| self.environment.package(own.uuid));
+        let folders = own.filter_map(|package| match &package.source {
+            Source::Path(folder) => Some(folder.as_path()),
+            _ => None,
+        });
+        *self.scripts.get_or_init(|| {
+            sources::digest_of_scripts(self.environment.project_dir(), &folders.collect::<Vec<_>>())
+        })
     }
 }
 

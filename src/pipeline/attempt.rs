@@ -99,8 +99,8 @@ impl<'a> Build<'a> {
     ) -> Result<(ObjectProcess<'a>, u64), AttemptError> {
         let folder = self.attempt_folder(number).map_err(Error::file(&self.staging.work()))?;
         let statements = folder.join("statements.jl");
-        let given =
-            select(&all.path, &statements, &self.modules(plan).image, attempt).map_err(Error::file(&statements))?;
+        let given = select(&all.path, &statements, &self.modules(plan).image, attempt)
+            .map_err(Error::file(&statements))?;
         let inputs = self.object_inputs(number, plan, &statements, folder);
         let failed = |error| object_failed(error, &statements, &self.modules(plan).image, plan);
         let object = ObjectProcess::start(inputs).await.map_err(failed)?;

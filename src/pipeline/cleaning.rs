@@ -250,7 +250,8 @@ impl Cleaning {
         sets.collect()
     }
 
-    fn of_own_packages(&self) -> Vec<String> {
+    /// The statements about the project's own packages that no image has.
+    pub(super) fn of_own_packages(&self) -> Vec<String> {
         self.collector.as_ref().map_or_else(Vec::new, |collector| collector.beside().to_vec())
     }
 

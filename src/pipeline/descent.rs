@@ -57,7 +57,7 @@ impl<'a> Build<'a> {
                     let is_less = self.is_worth_less_than_startup(&attempt, statements)
                         || self.is_less_than_before(&attempt, &made.plan, &statements.owners);
                     if ladder.next().is_some() && !is_less {
-                        self.commit_meanwhile(&attempt, &made, &statements.owners)?;
+                        self.commit_meanwhile(&attempt, &made, statements)?;
                     }
                     best = Some((attempt, made));
                 }
@@ -88,7 +88,7 @@ impl<'a> Build<'a> {
             Some((attempt, made)) if self.is_less_than_before(&attempt, &made.plan, &statements.owners) => {
                 self.give_up(format!("nothing as good as the image that is there: {last_failure}"))
             }
-            Some((attempt, made)) => self.commit(&attempt, made, &statements.owners),
+            Some((attempt, made)) => self.commit(&attempt, made, statements),
             None => self.give_up(last_failure),
         }
     }
@@ -117,10 +117,11 @@ impl<'a> Build<'a> {
         &mut self,
         attempt: &Attempt<Owner>,
         made: &Made,
-        owners: &[Owner],
+        statements: &Statements,
     ) -> Result<(), Error> {
+        self.staging.keep_own_statements(&statements.own)?;
         self.staging.set_world(made.world.clone());
-        let mut report = describe(self.report.clone(), attempt, made, owners);
+        let mut report = describe(self.report.clone(), attempt, made, &statements.owners);
         report.warnings.push("more was to be tried when this was committed; `--retry` does".to_owned());
         let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
         self.staging.commit_copy(cache, inputs, &mut report, Some(HostCpu::detect()))?;
@@ -129,10 +130,16 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    fn commit(mut self, attempt: &Attempt<Owner>, made: Made, owners: &[Owner]) -> Result<Report, Error> {
+    fn commit(
+        mut self,
+        attempt: &Attempt<Owner>,
+        made: Made,
+        Statements { owners, own, .. }: &Statements,
+    ) -> Result<Report, Error> {
         self.report = describe(self.report, attempt, &made, owners);
         self.warn_of_left_out(&made.plan);
         self.drop_startup();
+        self.staging.keep_own_statements(own)?;
         self.staging.set_world(made.world);
         let inputs = self.inputs_compiled(made.sources)?;
         self.report.key = inputs.key();

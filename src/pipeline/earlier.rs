@@ -45,7 +45,11 @@ pub fn settled(prepared: &Prepared, options: BuildOptions, budget: &Budget, stat
         if options.retry && (entry.header.tier != Tier::Full || report.cut_short.is_some()) {
             return None;
         }
-        if report.image_pending && !options.quick || !entry.stale_groups(&prepared.here()).groups.is_empty() {
+        let is_startup = entry.image().is_none();
+        if report.image_pending && !options.quick
+            || is_startup && entry.header.own != prepared.own()
+            || !entry.stale_groups(&prepared.here()).groups.is_empty()
+        {
             return None;
         }
         report.outcome = BuildOutcome::Hit;

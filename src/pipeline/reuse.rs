@@ -1,13 +1,17 @@
 //! Which workloads need not run, since they did before and nothing changed that they depend on.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::BuildOptions;
 use crate::cache::KeptTrace;
-use crate::key::{TraceInputs, TraceKeys};
+use crate::key::{TraceInputs, TraceKey, TraceKeys};
 use crate::prepare::Prepared;
 use crate::uuid::Uuid;
 use crate::workload::{Kind, Outcome, Ran, Runner, Scope, Workload};
+
+/// A workload that takes no longer is run again when one of the project's own packages was edited.
+const RUN_AGAIN: Duration = Duration::from_secs(10);
 
 /// The traces of earlier runs.
 pub(super) struct Reuse<'a> {
@@ -47,7 +51,8 @@ impl<'a> Reuse<'a> {
         let (trace, log) = runner.files(workload);
         self.inputs(workload).iter().find_map(|inputs| {
             let is_wanted = |kept: &KeptTrace| self.is_wanted(kept);
-            let kept = self.prepared.cache.take_trace(&inputs.key(), is_wanted, &trace, &log)?;
+            let take = |key: &TraceKey| self.prepared.cache.take_trace(key, is_wanted, &trace, &log);
+            let kept = take(&inputs.key()).or_else(|| take(&self.before_an_edit(workload, inputs)?))?;
             Some(Ran {
                 name: kept.name,
                 kind: kept.kind,
@@ -75,9 +80,29 @@ impl<'a> Reuse<'a> {
     /// Whether a workload need not run, as far as its record says.
     pub(super) fn has(&self, workload: &Workload) -> bool {
         let is_kept = |inputs: &TraceInputs| {
-            self.prepared.cache.kept_trace(&inputs.key()).is_some_and(|kept| self.is_wanted(&kept))
+            let kept =
+                |key: &TraceKey| self.prepared.cache.kept_trace(key).filter(|kept| self.is_wanted(kept));
+            kept(&inputs.key()).is_some() || self.before_an_edit(workload, inputs).is_some()
         };
         !self.nothing && self.inputs(workload).iter().any(is_kept)
+    }
+
+    /// The trace of a long workload from before one of the project's own packages was edited. What no longer fits is refused when it is replayed, and
+    /// what the workload would show beside it is seldom worth the minutes: `--retry` runs it again.
+    fn before_an_edit(&self, workload: &Workload, inputs: &TraceInputs) -> Option<TraceKey> {
+        let Prepared { plan, cache, environment, .. } = self.prepared;
+        if self.retry || plan.own.packages.is_empty() {
+            return None;
+        }
+        let own: Vec<Uuid> = plan.own.packages.iter().map(|package| package.uuid).collect();
+        let (kind, name) = name_of(workload);
+        let is_its = |kept: &KeptTrace| {
+            (kept.kind, &kept.name) == (kind, &name)
+                && kept.project == environment.project_file
+                && kept.seconds > RUN_AGAIN.as_secs_f64()
+                && self.is_wanted(kept)
+        };
+        cache.trace_like(is_its, |before| inputs.is_same_but_for(&own, before))
     }
 
     fn is_wanted(&self, kept: &KeptTrace) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::BuildOptions;
+use super::{BuildOptions, own};
 use crate::budget::Budget;
 use crate::cache::Entry;
 use crate::error::Error;
@@ -40,8 +40,11 @@ pub async fn serve_sessions(
         Some(StepOutcome::Done) => false,
         Some(StepOutcome::Failed | StepOutcome::Stuck) => again,
     };
+    let own_is_due = own::is_due(prepared, &entry);
+    // What changed of the project's own packages is to be precompiled again.
+    let is_due = |step: &SessionStep| is_due(step) || own_is_due && *step == SessionStep::Packages;
     let steps: Vec<SessionStep> = steps(prepared, report).into_iter().filter(is_due).collect();
-    if steps.is_empty() {
+    if steps.is_empty() && !own_is_due {
         return Ok(());
     }
     let Some(_lock) = prepared.cache.try_lock(&prepared.key)? else {
@@ -58,7 +61,10 @@ pub async fn serve_sessions(
             report.warnings.push(format!(
                 "{budget} left too little for precompiling {step}; the next `jlsys build` makes up for it"
             ));
-            break;
+            return Ok(());
+        }
+        if step == SessionStep::Packages && own_is_due {
+            own::compile(prepared, options, budget, progress, &serving.entry, report).await?;
         }
     }
     Ok(())

@@ -64,6 +64,25 @@ struct Candidate {
     report: GroupReport,
 }
 
+/// What is to be compiled into a startup package.
+pub(super) struct Wanted<'w> {
+    pub groups: Vec<Group>,
+    /// How many statements these have.
+    pub number: u64,
+    /// What is looked at once more when they are there.
+    pub together: Option<Together<'w>>,
+    /// The image that sessions start with, where they do.
+    pub image: Option<&'w Path>,
+    /// The entries that groups can be taken from.
+    pub earlier: Vec<Entry>,
+}
+
+/// The packages that were used together.
+pub(super) struct Together<'w> {
+    sets: &'w BTreeSet<BTreeSet<Uuid>>,
+    loading: &'w Loading,
+}
+
 /// An entry of which groups can be taken over.
 struct Earlier {
     entry: Entry,
@@ -106,7 +125,7 @@ impl Build<'_> {
         self.report.saw_phase(phase, peak_memory_bytes);
         match made {
             Ok(made) => {
-                made.warnings().for_each(|warning| self.report.warn_once(warning));
+                warnings(&made.groups).for_each(|warning| self.report.warn_once(warning));
                 self.startup = Some(MadeStartup { lasting, ..made });
             }
             Err(problem) => {
@@ -130,7 +149,7 @@ impl Build<'_> {
         }
         let mut report = made.describe(so_far);
         report.saw_phase(tried.phase.clone(), tried.peak_memory_bytes);
-        made.warnings().for_each(|warning| report.warn_once(warning));
+        warnings(&made.groups).for_each(|warning| report.warn_once(warning));
         report.image_pending = !self.is_settled;
         let Prepared { cache, inputs, environment, key, overrides, .. } = self.prepared;
         let entry = self.staging.commit_copy(cache, inputs, &mut report, None)?;
@@ -153,49 +172,78 @@ impl Build<'_> {
         if let Some(reason) = self.nothing_loads(plan) {
             return Err(reason);
         }
-        let Prepared { cache, environment, julia, settings, .. } = self.prepared;
+        let Prepared { environment, julia, .. } = self.prepared;
         let file = File::open(&selection.path).map_err(|error| said(&error))?;
         let loading = Loading::of(plan, environment, julia);
         let mut groups =
             startup::groups::divide(BufReader::new(file).lines(), &loading).map_err(|error| said(&error))?;
         startup::groups::add_kernel(&mut groups, &selection.kernel.statements);
-        if !selection.own.is_empty() {
-            let loading = Loading::of(&plan.with_own(), environment, julia);
-            groups.extend(startup::groups::divide_own(&selection.own, &loading));
+        groups.extend(self.own_groups(plan, &selection.own));
+        let together = Together { sets: &selection.together, loading: &loading };
+        let (image, earlier) = (None, self.earlier_entries());
+        let wanted = Wanted { groups, number: selection.total(), together: Some(together), image, earlier };
+        self.compile_groups(plan, wanted, turns, peak_memory_bytes).await
+    }
+
+    /// The groups for statements about the project's own packages.
+    pub(super) fn own_groups(&self, plan: &Plan, statements: &[String]) -> Vec<Group> {
+        if statements.is_empty() {
+            return Vec::new();
         }
+        let Prepared { environment, julia, .. } = self.prepared;
+        startup::groups::divide_own(statements, &Loading::of(&plan.with_own(), environment, julia))
+    }
+
+    /// Compiles groups into a startup package, and tries them.
+    pub(super) async fn compile_groups(
+        &self,
+        plan: &Plan,
+        wanted: Wanted<'_>,
+        turns: &Semaphore,
+        peak_memory_bytes: &mut u64,
+    ) -> Result<Vec<GroupReport>, String> {
+        let said = |error: &dyn std::error::Error| error.to_string();
+        let Wanted { groups, number, together, image, earlier } = wanted;
         if groups.is_empty() {
             return Err("there are no statements, so that a startup package would save nothing".to_owned());
         }
+        let Prepared { cache, settings, .. } = self.prepared;
         let sources = cache.startup_sources().map_err(|error| said(&error))?;
         let (folder, work, logs) = (self.staging.startup(), self.staging.work(), self.staging.logs());
         let inputs = StartupInputs {
             drivers: self.drivers(),
             sources: &sources,
             plan,
+            image,
             folder: &folder,
             work: &work,
             logs: &logs,
-            number: selection.total(),
+            number,
             capacity: self.options.capacity(),
             time_limit: self.budget.left().map_or(PRECOMPILING_LIMIT, |left| left.min(PRECOMPILING_LIMIT)),
             statement_limit: settings.workloads.time_limit,
         };
+        let here = self.prepared.here();
+        let with_groups = |entry: Entry| Earlier { groups: entry.fresh_groups(&here), entry };
+        let earlier: Vec<Earlier> = earlier.into_iter().map(with_groups).collect();
         startup::write_loaders(&folder).map_err(|error| said(&error))?;
         let first = async {
             let _turn = turns.acquire().await;
             startup::build_first(&inputs).await
         };
-        let (first, built) = join(first, self.make_groups(&inputs, groups, 0, turns)).await;
+        let (first, built) = join(first, self.make_groups(&inputs, groups, 0, &earlier, turns)).await;
         *peak_memory_bytes = first.map_err(|error| error.problem().to_string())?.peak_memory_bytes;
         let mut made = Groups::default();
         made.add(built, &folder, peak_memory_bytes);
         let mut rests_on = self.try_made(&inputs, &mut made, turns).await?;
 
-        let together = self.left_together(&inputs, &selection.together, &made, &loading, turns).await;
-        if !together.is_empty() {
-            let built = self.make_groups(&inputs, together, made.number(), turns).await;
-            made.add(built, &folder, peak_memory_bytes);
-            rests_on = self.try_made(&inputs, &mut made, turns).await?;
+        if let Some(together) = together {
+            let together = self.left_together(&inputs, &together, &made, turns).await;
+            if !together.is_empty() {
+                let built = self.make_groups(&inputs, together, made.number(), &earlier, turns).await;
+                made.add(built, &folder, peak_memory_bytes);
+                rests_on = self.try_made(&inputs, &mut made, turns).await?;
+            }
         }
         keep_rests_on(&folder, &rests_on).map_err(|error| said(&error))?;
         Ok(made.kept.into_iter().map(|candidate| candidate.report).chain(made.left_out).collect())
@@ -207,13 +255,10 @@ impl Build<'_> {
         inputs: &StartupInputs<'_>,
         groups: Vec<Group>,
         first: usize,
+        earlier: &[Earlier],
         turns: &Semaphore,
     ) -> Vec<(Candidate, Result<u64, StartupError>)> {
         let Prepared { environment, inputs: key, .. } = self.prepared;
-        let here = self.prepared.here();
-        let with_groups = |entry: Entry| Earlier { groups: entry.fresh_groups(&here), entry };
-        let earlier: Vec<Earlier> = self.earlier_entries().into_iter().map(with_groups).collect();
-        let earlier = earlier.as_slice();
         let building = groups.into_iter().enumerate().map(|(number, group)| {
             let uuid = key.group_uuid(&group, environment);
             self.make_group(inputs, group, uuid, first + number, earlier, turns)
@@ -248,13 +293,19 @@ impl Build<'_> {
         let is_own = |uuid| self.prepared.plan.own.has(uuid);
         let files = tried.files.into_iter();
         rests_on.files = files.map(|(cache, read)| (cache, read.beyond_the_key(&here, is_own))).collect();
-        for (mut candidate, tried) in std::mem::take(&mut made.kept).into_iter().zip(tried.groups) {
+        for (mut candidate, mut tried) in std::mem::take(&mut made.kept).into_iter().zip(tried.groups) {
             candidate.report.take_trial(&tried, at_start);
             if candidate.report.left_out.is_some() {
                 remove_cache(inputs.folder, &candidate.cache);
                 made.left_out.push(candidate.report);
                 continue;
             }
+            // What comes from an image is judged with it.
+            let own = &inputs.plan.own;
+            let names = own.packages.iter().map(|package| &package.name);
+            let names: Vec<_> = names.chain(own.extensions.iter().map(|extension| &extension.name)).collect();
+            let is_beside = |cache: &PathBuf| names.contains(&&startup::package_of(cache));
+            tried.rests_on.retain(|cache| inputs.image.is_none() || is_beside(cache));
             let (uuid, packages) = (candidate.report.uuid, candidate.report.packages.clone());
             rests_on.groups.push(RestsOn {
                 uuid,
@@ -278,9 +329,8 @@ impl Build<'_> {
     async fn left_together(
         &self,
         inputs: &StartupInputs<'_>,
-        sets: &BTreeSet<BTreeSet<Uuid>>,
+        Together { sets, loading }: &Together<'_>,
         made: &Groups,
-        loading: &Loading,
         turns: &Semaphore,
     ) -> Vec<Group> {
         let groups = made.kept.iter().map(|candidate| &candidate.group);
@@ -462,7 +512,7 @@ fn remove_cache(folder: &Path, cache: &Path) {
 }
 
 /// What came of the groups in a few words.
-fn describe(groups: &[GroupReport]) -> String {
+pub(super) fn describe(groups: &[GroupReport]) -> String {
     let used = || groups.iter().filter(|group| group.left_out.is_none());
     let sum = |number: fn(&GroupReport) -> u64| used().map(number).sum::<u64>();
     let reused = used().filter(|group| group.reused).count();
@@ -518,16 +568,16 @@ impl MadeStartup {
         report.groups = self.groups.clone();
         report
     }
+}
 
-    /// Which groups do not work, one sentence each.
-    fn warnings(&self) -> impl Iterator<Item = String> {
-        let left_out = self.groups.iter().filter_map(|group| Some((group, group.left_out.as_ref()?)));
-        left_out.map(|(group, reason)| {
-            let packages = match group.packages.as_slice() {
-                [] => String::new(),
-                packages => format!(" for {}", packages.join(" and ")),
-            };
-            format!("{}{packages} left out: {reason}", count(group.statements, "statement"))
-        })
-    }
+/// Which groups do not work, one sentence each.
+pub(super) fn warnings(groups: &[GroupReport]) -> impl Iterator<Item = String> {
+    let left_out = groups.iter().filter_map(|group| Some((group, group.left_out.as_ref()?)));
+    left_out.map(|(group, reason)| {
+        let packages = match group.packages.as_slice() {
+            [] => String::new(),
+            packages => format!(" for {}", packages.join(" and ")),
+        };
+        format!("{}{packages} left out: {reason}", count(group.statements, "statement"))
+    })
 }

@@ -38,6 +38,8 @@ pub(super) struct Statements {
     pub number: u64,
     /// Whose they are.
     pub owners: Vec<Owner>,
+    /// Those about the project's own packages that no image has, which are not in the file.
+    pub own: Vec<String>,
 }
 
 /// What statements are wanted for, other than to look at.
@@ -197,7 +199,9 @@ impl<'a> Build<'a> {
             ahead =
                 process.and_then(|mut it| (!it.has_ended() && it.all_given(number).is_ok()).then_some(it));
         }
-        let statements = Statements { path, number, owners: cleaned.totals.owners.into_keys().collect() };
+        let own = cleaning.of_own_packages();
+        let statements =
+            Statements { path, number, owners: cleaned.totals.owners.into_keys().collect(), own };
         Ok(Traced { plan: loaded.plan, statements, for_startup, precompiled_for_image, ahead })
     }
 

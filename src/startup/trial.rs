@@ -38,7 +38,7 @@ pub struct TriedGroup {
 pub async fn try_groups(inputs: &StartupInputs<'_>) -> Result<Tried, StartupError> {
     let log = inputs.logs.join("verify-startup.log");
     let results = inputs.work.join("startup-tried");
-    let command = trial(inputs.drivers, inputs.folder, &results);
+    let command = trial(inputs.command(), inputs.drivers, inputs.folder, &results);
     let limit = inputs.time_limit.min(LOADING_LIMIT);
     let finished = process::run(&command, Some(limit), &log).await?;
     match parse(&std::fs::read_to_string(&results).unwrap_or_default()) {
@@ -56,15 +56,15 @@ pub async fn loads(julia: &JuliaInstall, project_file: &Path, folder: &Path) -> 
     }
     let drivers = Drivers { julia, project_file, folder: scratch.path() };
     let results = scratch.path().join("tried");
-    let command = trial(drivers, folder, &results);
+    let command = trial(drivers.command(), drivers, folder, &results);
     let succeeds = process::succeeds(&command, LOADING_LIMIT).await;
     let tried = parse(&std::fs::read_to_string(&results).unwrap_or_default());
     succeeds && tried.is_some_and(|tried| tried.groups.iter().all(|group| group.problem.is_none()))
 }
 
-fn trial(drivers: Drivers<'_>, folder: &Path, results: &Path) -> process::Command {
+fn trial(command: process::Command, drivers: Drivers<'_>, folder: &Path, results: &Path) -> process::Command {
     let driver = drivers.path(Driver::STARTUP_TRIAL);
-    drivers.command().arg("-L").arg(folder.join(LOADER)).args([driver.as_path(), folder, results])
+    command.arg("-L").arg(folder.join(LOADER)).args([driver.as_path(), folder, results])
 }
 
 /// Reads what `julia/groups.jl` writes; `None` when it did not come to its end.

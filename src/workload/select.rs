@@ -65,10 +65,9 @@ pub fn select(
 fn test_suite(package: &Package, package_folder: impl Fn(&Package) -> Option<PathBuf>) -> Option<Workload> {
     let folder = package_folder(package)?;
     let is_own = matches!(package.source, Source::Path(_));
-    folder
-        .join("test/runtests.jl")
-        .is_file()
-        .then(|| Workload::Tests(TestSuite { package: package.name.clone(), uuid: package.uuid, folder, is_own }))
+    folder.join("test/runtests.jl").is_file().then(|| {
+        Workload::Tests(TestSuite { package: package.name.clone(), uuid: package.uuid, folder, is_own })
+    })
 }
 
 fn script_names(folder: &Path, settings: &WorkloadSettings) -> Vec<PathBuf> {
