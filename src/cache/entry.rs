@@ -64,6 +64,18 @@ pub struct Entry {
     pub header: EntryHeader,
 }
 
+/// What a build knows of an entry that it has put together.
+pub(super) struct Known<'a> {
+    /// What some of its files contain, so that they need not be read.
+    pub digests: &'a BTreeMap<PathBuf, Sha256Digest>,
+    /// What must still be true where it is used.
+    pub world: &'a World,
+    /// The project's own packages, as [`EntryHeader::own`] has them.
+    pub own: Option<&'a OwnInputs>,
+    /// The folder with the sources of startup packages.
+    pub sources: &'a Path,
+}
+
 /// Why there is no entry to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unusable {
@@ -314,14 +326,11 @@ impl Entry {
         inputs: &KeyInputs,
         report: &Report,
         tried_on: Option<HostCpu>,
-        known: &BTreeMap<PathBuf, Sha256Digest>,
-        world: &World,
-        own: Option<OwnInputs>,
-        sources: &Path,
+        Known { digests, world, own, sources }: Known<'_>,
     ) -> io::Result<()> {
         std::fs::write(folder.join(KEY_INPUTS), serde_json::to_vec_pretty(inputs)?)?;
         std::fs::write(folder.join(REPORT), serde_json::to_vec_pretty(report)?)?;
-        let contents = Contents::of(folder, known)?;
+        let contents = Contents::of(folder, digests)?;
         let bytes = contents.bytes();
         std::fs::write(folder.join(contents::FILE), serde_json::to_vec_pretty(&contents)?)?;
         // Not among the contents, since times in it change in the entry's life.
@@ -341,7 +350,7 @@ impl Entry {
             tier: report.tier,
             image,
             startup,
-            own,
+            own: own.cloned(),
             tried_on,
             created: Timestamp::now(),
             project: report.project.clone(),

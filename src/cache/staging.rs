@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::entry::{self, Entry};
+use super::entry::{self, Entry, Known};
 use super::trust::Trust;
 use super::{Cache, CacheError, lock, startup};
 use crate::cpu::HostCpu;
@@ -185,16 +185,9 @@ impl Staging {
                 report.startup = Some(target.join(startup::FOLDER));
             }
             let sources = startup::sources_in(cache);
-            Entry::write(
-                &self.entry(),
-                inputs,
-                report,
-                tried_on.clone(),
-                &self.known,
-                &self.world,
-                self.own.clone(),
-                &sources,
-            )?;
+            let (own, digests) = (self.own.as_ref(), &self.known);
+            let known = Known { digests, world: &self.world, own, sources: &sources };
+            Entry::write(&self.entry(), inputs, report, tried_on.clone(), known)?;
             // An entry that is there goes into the build's folder, to be removed with it.
             put_in_place(&self.entry(), &target)
         };
