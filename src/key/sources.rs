@@ -298,7 +298,17 @@ mod tests {
     fn scripts_are_the_julia_files_of_a_project() {
         let files = ["run.jl", "inner/more.jl", "data.csv", ".hidden.jl", ".git/more.jl"];
         let folder = folder_with(&files);
-        assert_eq!(seen(folder.path(), &files, digest_of_scripts), files[..2]);
+        assert_eq!(seen(folder.path(), &files, |folder| digest_of_scripts(folder, &[])), files[..2]);
+    }
+
+    #[test]
+    fn what_a_packages_sources_are_is_no_script() {
+        let files = ["run.jl", "src/Own.jl", "Model/src/Model.jl", "Model/ext/Other.jl", "Model/run.jl"];
+        let folder = folder_with(&files);
+        let packages = [folder.path().join("Model"), folder.path().to_owned()];
+        let packages: Vec<&Path> = packages.iter().map(|folder| folder.as_path()).collect();
+        let digest = |folder: &Path| digest_of_scripts(folder, &packages);
+        assert_eq!(seen(folder.path(), &files, digest), ["run.jl", "Model/run.jl"]);
     }
 
     #[test]
@@ -308,9 +318,9 @@ mod tests {
         for number in 0..MOST_FILES - 2 {
             File::create(folder.path().join(number.to_string())).unwrap();
         }
-        assert!(digest_of_scripts(folder.path()).is_some());
+        assert!(digest_of_scripts(folder.path(), &[]).is_some());
         File::create(folder.path().join("one-more")).unwrap();
-        assert_eq!(digest_of_scripts(folder.path()), None);
+        assert_eq!(digest_of_scripts(folder.path(), &[]), None);
     }
 
     #[test]
