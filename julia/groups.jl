@@ -4,7 +4,7 @@
 #
 # The packages of each group that FOLDER lists (JlsysStartup.jl says how) are loaded, group by group. RESULTS gets, in the same order, a line
 #
-#     group<TAB>ok|failed<TAB>seconds that loading the group took<TAB>bytes of memory that it took<TAB>what is wrong
+#     group<TAB>ok|failed<TAB>seconds of processor time that loading the group took<TAB>bytes of memory that it took<TAB>what is wrong
 #
 # and behind it `cache<TAB>path` for the cache of each package that Julia judges the group by. Behind a cache that was not named before are the files
 # that it was compiled from, each as `file<TAB>time|content<TAB>UUID<TAB>size<TAB>time of change<TAB>path`, where the first says by what
@@ -25,7 +25,7 @@ function try_group(names, packages)
         return "failed\t0\t0\t" * replace(first(split(sprint(showerror, error), '\n')), '\t' => ' ')
     end
     for (loaded, time, memory) in FIRST.LOADED
-        loaded == names && return string("ok\t", time / 1e9, '\t', memory, '\t')
+        loaded == names && return string("ok\t", time / 1e6, '\t', memory, '\t')
     end
     return "failed\t0\t0\tJulia does not take it for what was built"
 end

@@ -223,11 +223,11 @@ pub struct GroupReport {
     pub compiled: u64,
     /// Of those, refused by Julia when replayed.
     pub rejected: u64,
-    /// How long Julia needed to infer them, in seconds: less than a session without the group needs for them, which generates code, too.
+    /// How long Julia needed to infer them, in seconds of processor time: less than a session without the group needs for them, which generates code, too.
     pub inferring_seconds: f64,
     /// The size of its cache and package image.
     pub bytes: u64,
-    /// How long a session needs to load it.
+    /// How long a session needs to load it, in seconds of processor time.
     pub loading_seconds: f64,
     /// How much memory a session needs for it; 0 where that is not known.
     pub memory_bytes: u64,
