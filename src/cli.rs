@@ -56,7 +56,7 @@ pub enum Command {
     Postbuild(PostbuildArgs),
     /// Check what a build needs, say what is missing, and whether an image is worth it
     Doctor(DoctorArgs),
-    /// Write jlsys.toml, and with --binder postBuild, into a repository
+    /// Write jlsys.toml into a project, with --binder postBuild, with --package what makes it a package
     Init(InitArgs),
     /// See, check and bound what is cached
     #[command(subcommand)]
@@ -289,6 +289,9 @@ pub struct InitArgs {
     /// The project's folder, or with --binder also the repository that has it in binder/ (by default the working folder)
     #[arg(long, value_name = "PROJECT")]
     pub project: Option<PathBuf>,
+    /// Make the project a package, for what its scripts define: that is then compiled once, and not in each session
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    pub package: Option<String>,
     /// Write postBuild, which Binder runs when it builds the repository's image
     #[arg(long)]
     pub binder: bool,

@@ -20,6 +20,19 @@ impl Uuid {
         Self(number.to_be_bytes())
     }
 
+    /// One that nobody else has (version 4).
+    ///
+    /// # Errors
+    ///
+    /// When the system has no random numbers.
+    pub fn random() -> std::io::Result<Self> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        Ok(Self(bytes))
+    }
+
     /// The 16 bytes, most significant first.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

@@ -156,6 +156,8 @@ fn what_pip_installs_is_one_word_and_no_option() {
 
 /// A `postBuild` as it is written, in the environment that repo2docker gives it, with `tools` on `PATH`.
 fn post_build(shim: &Shim, tools: &[(&str, String)]) -> support::Ran {
+    // The stand-in says of any Julia that it has code for all CPUs.
+    shim.project.edit("jlsys.toml", |settings| format!("cpu-target = \"native\"\n{settings}"));
     shim.project.jlsys(&["init", "--binder"]).expect_status(0);
     let binder = Binder::new(&shim.project, &shim.project.outside("julia"))
         .set("JULIA_CC", shim.project.outside("cc").to_str().unwrap());
@@ -203,4 +205,53 @@ fn post_build_goes_on_without_jlsys() {
     let pip = "#!/bin/sh\necho 'ERROR: No matching distribution found' >&2; exit 1\n".to_owned();
     let ran = post_build(&Shim::new(""), &[("python3", pip)]).expect_status(0);
     ran.expect_stderr("jlsys could not be installed; Julia starts as it always did");
+}
+
+#[test]
+fn a_project_becomes_a_package_and_loses_nothing() {
+    let script = "using Mmap\n# how fast they grow\ngrowth(t) = 3t\nstruct Tree; height; end\nconst LIMIT = 5\ngrowth(2)\n";
+    let project = Project::new().stdlib("Mmap").file("analysis.jl", script).write();
+    let before = text(&project, "Project.toml");
+    let ran = project.jlsys(&["init", "--package", "Orchard"]).expect_status(0);
+    let said = ran.expect_stdout("wrote into Project.toml:\n  name = \"Orchard\"\n  uuid = ");
+    said.expect_stdout("wrote src/Orchard.jl\n")
+        .expect_stdout("analysis.jl: function growth (line 3), type Tree (line 4), constant LIMIT (line 5)\n")
+        .expect_stdout("then `using Orchard` in the script")
+        .expect_stdout("to commit: Project.toml src/Orchard.jl jlsys.toml\n");
+    let after = text(&project, "Project.toml");
+    assert!(after.ends_with(&before) && text(&project, "analysis.jl") == script);
+    let code = ["--startup-file=no", "--project", "-e", "using Orchard; print(pathof(Orchard))"];
+    let ran = project.command_for(support::julia(), &code).output().unwrap();
+    assert!(String::from_utf8_lossy(&ran.stdout).ends_with("src/Orchard.jl"), "{ran:?}");
+
+    // What is there stays, also what only one of the three is.
+    project.edit("src/Orchard.jl", |_| "module Orchard; growth(t) = 3t; end".to_owned());
+    project.edit("Project.toml", |text| text.replace("version = \"0.1.0\"\n", ""));
+    let ran = project.jlsys(&["init", "--package"]).expect_status(0);
+    ran.expect_stdout("wrote into Project.toml:\n  version = \"0.1.0\"\n")
+        .expect_stdout("src/Orchard.jl is there and stays");
+    assert_eq!(text(&project, "src/Orchard.jl"), "module Orchard; growth(t) = 3t; end");
+    let mut lines: Vec<_> = after.lines().collect();
+    lines[..3].sort_unstable();
+    let now = text(&project, "Project.toml");
+    let mut now: Vec<_> = now.lines().collect();
+    now[..3].sort_unstable();
+    assert_eq!(now, lines);
+}
+
+#[test]
+fn a_name_that_a_package_cannot_have_is_refused() {
+    let project = Project::new().stdlib("Mmap").write();
+    let before = text(&project, "Project.toml");
+    for (name, words) in [
+        ("2nd", "cannot be the name of a package"),
+        ("../Up", "cannot be the name"),
+        ("Mmap", "has a dependency of the name Mmap"),
+    ] {
+        project.jlsys(&["init", "--package", name]).expect_refusal(&[words]);
+    }
+    assert_eq!(text(&project, "Project.toml"), before);
+    assert!(!project.path("src").exists() && !project.path("jlsys.toml").exists());
+    project.jlsys(&["init", "--package=Orchard"]).expect_status(0);
+    project.jlsys(&["init", "--package", "Other"]).expect_refusal(&["names the project Orchard already"]);
 }

@@ -56,7 +56,8 @@ Examples:
 pub(super) const INIT: &str = "\
 Examples:
   jlsys init                              write jlsys.toml beside Project.toml
-  jlsys init --binder                     also postBuild, for Binder";
+  jlsys init --binder                     also postBuild, for Binder
+  jlsys init --package                    make the project a package, for what its scripts define";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

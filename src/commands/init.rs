@@ -9,6 +9,8 @@ use crate::environment::{EnvironmentError, project_in};
 use crate::error::{Error, Exit};
 use crate::{binder, config};
 
+mod package;
+
 const SETTINGS: &str = include_str!("../../templates/jlsys.toml");
 const POST_BUILD: &str = include_str!("../../templates/postBuild");
 
@@ -28,6 +30,9 @@ pub(super) fn execute(args: &InitArgs) -> Result<Exit, Error> {
     let settings = NewFile { path: folder.join(config::FILE_NAME), text: SETTINGS.to_owned(), mode: 0o644 };
     let shown = |path: &Path| path.strip_prefix(&directory).unwrap_or(path).display().to_string();
     let mut to_commit = Vec::new();
+    if let (Some(name), Some(project)) = (&args.package, project_in(&folder)) {
+        to_commit.extend(package::make(&project, Some(name), shown)?.iter().map(|path| shown(path)));
+    }
     // Settings are the user's. What is written here has none.
     match settings.write().map_err(Error::file(&settings.path))? {
         true => {

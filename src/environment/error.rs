@@ -9,6 +9,30 @@ use std::path::PathBuf;
 /// Text that comes out of files is shown with control characters escaped, so that no file can break the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
+    /// A name that no module can have.
+    #[error(
+        "'{name}' cannot be the name of a package (letters, digits and `_`, and no digit first): `--package NAME`"
+    )]
+    NoModuleName {
+        /// The name.
+        name: String,
+    },
+    /// The project has another name.
+    #[error("{} names the project {there} already: `--package` alone goes on with that", .project.display())]
+    OtherName {
+        /// The project file.
+        project: PathBuf,
+        /// Its name.
+        there: String,
+    },
+    /// The name that the project would have is that of a dependency.
+    #[error("{} has a dependency of the name {name}, so the project needs another: `--package NAME`", .project.display())]
+    NameTaken {
+        /// The project file.
+        project: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// The operating system did not let us read a file that is there.
     #[error("{}: cannot be read: {reason}", Path(file))]
     Unreadable {

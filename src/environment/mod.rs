@@ -32,7 +32,7 @@ pub use error::EnvironmentError;
 pub use find::ProjectFiles;
 pub use load_path::LoadPath;
 pub use manifest::{Header, Manifest};
-pub use package::{InvalidTreeHash, Package, Source, TreeHash};
+pub use package::{InvalidTreeHash, Package, Source, TreeHash, is_identifier};
 pub(crate) use paths::{expand_home, resolve};
 pub use project::{Project, ProjectSource};
 pub use project_file::project_in;

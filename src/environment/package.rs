@@ -122,7 +122,7 @@ impl Serialize for TreeHash {
 ///
 /// `Base.isidentifier` knows Unicode's categories. This lets any letter through and, after the first, any mark
 /// outside ASCII; what matters is that nothing passes that means something in a path or in Julia code.
-pub(super) fn is_identifier(name: &str) -> bool {
+pub fn is_identifier(name: &str) -> bool {
     let mut characters = name.chars();
     let mark = |c: char| !c.is_ascii() && !c.is_whitespace() && !c.is_control();
     characters.next().is_some_and(|c| c == '_' || c.is_alphabetic())

@@ -56,6 +56,8 @@ drivers! {
     COMPILING = "compiling.jl";
     /// Which caches of packages Julia takes; included by the driver that precompiles.
     COUNTED = "counted.jl";
+    /// Lists what scripts define.
+    DEFINITIONS = "definitions.jl";
     /// Makes a session with an image load its packages when they are asked for; part of every image.
     GUARD = "guard.jl";
     /// Loads packages and replays statements; included by the driver that writes the object.
