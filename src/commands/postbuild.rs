@@ -105,11 +105,12 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         Err(error @ (Error::InterruptedBuild(_) | Error::Runtime(_))) => return Err(error),
         built => built,
     };
+    let mut freed = prepared.cache.tidy(LOG_LIMIT);
     let caches = match &built {
         Ok(Report { outcome: BuildOutcome::Built, caches: Some(caches), .. }) => Some(caches.clone()),
         _ => precompile(&prepared, options, started, progress)?,
     };
-    let mut freed = prepared.cache.tidy(LOG_LIMIT);
+    freed += prepared.cache.tidy(LOG_LIMIT);
     let unfit = match caches_before {
         Some(before) => {
             let keep: Vec<String> = caches.iter().flat_map(|caches| caches.missing.clone()).collect();
