@@ -6,15 +6,8 @@
 mod support;
 
 use serde_json::Value;
+use support::startup::{GROUPS, is_possible, quick};
 use support::{Package, Project, julia_is_since, package};
-
-/// Whether there can be such groups; says that the test is skipped if not.
-fn is_possible() -> bool {
-    if !julia_is_since(9) {
-        println!("skipped: this Julia has no package images");
-    }
-    julia_is_since(9)
-}
 
 fn shapes() -> Package {
     package("Shapes", "struct Square; side::Int; end\narea(square::Square) = square.side^2")
@@ -38,10 +31,6 @@ fn project() -> Project {
         .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
 }
 
-fn quick(project: &Project) -> Value {
-    project.jlsys(&["build", "--cpu-target", "native", "--quick", "--json"]).expect_status(0).json()
-}
-
 /// What a session prints, in which nothing is said of jlsys's own. Julia may say that it precompiles.
 #[track_caller]
 fn prints(project: &Project, code: &str) -> String {
@@ -56,9 +45,6 @@ fn compiled(project: &Project, code: &str) -> Vec<String> {
     let traced = project.jlsys(&args).expect_status(0).stderr();
     traced.lines().filter(|line| line.contains("Model")).map(str::to_owned).collect()
 }
-
-/// Prints for how many groups the session has what was compiled.
-const GROUPS: &str = "count(mod -> nameof(mod) == :JlsysGroup, Base.loaded_modules_order)";
 
 fn edit(project: &Project) {
     project.edit("Model/src/Model.jl", |source| source.replace("/ 2", "/ 4"));

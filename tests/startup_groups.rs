@@ -6,15 +6,8 @@
 mod support;
 
 use serde_json::Value;
+use support::startup::{GROUPS, is_possible, quick};
 use support::{Package, Project, julia_is_since, package};
-
-/// Whether there can be one; says that the test is skipped if not.
-fn is_possible() -> bool {
-    if !julia_is_since(9) {
-        println!("skipped: this Julia has no package images");
-    }
-    julia_is_since(9)
-}
 
 fn shapes() -> Package {
     package(
@@ -45,10 +38,6 @@ fn project() -> Project {
         .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
 }
 
-fn quick(project: &Project) -> Value {
-    project.jlsys(&["build", "--cpu-target", "native", "--quick", "--json"]).expect_status(0).json()
-}
-
 /// What a session prints, in which nothing is said on stderr.
 #[track_caller]
 fn prints(project: &Project, args: &[&str]) -> String {
@@ -57,9 +46,6 @@ fn prints(project: &Project, args: &[&str]) -> String {
     assert_eq!(ran.stderr(), "");
     ran.stdout()
 }
-
-/// Prints for how many groups the session has what was compiled.
-const GROUPS: &str = "count(mod -> nameof(mod) == :JlsysGroup, Base.loaded_modules_order)";
 
 fn compiled_for(report: &Value, packages: &[&str]) -> u64 {
     let groups = report["groups"].as_array().unwrap();

@@ -15,6 +15,7 @@ pub mod binder;
 pub mod entries;
 pub mod image;
 pub mod shim;
+pub mod startup;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
