@@ -86,7 +86,7 @@ pub struct Report {
     pub packages: Packages,
     /// What became of the statements.
     pub statements: StatementCounts,
-    /// The groups of the startup package, on the tier of that name.
+    /// The groups of the startup package, on the tier of that name; with an image, those about packages by path, which are beside it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupReport>,
     /// What each workload did.
