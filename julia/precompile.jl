@@ -54,14 +54,6 @@ const IN_SESSIONS = Dict(
 
 precompile_for_sessions() = foreach(name -> Base.require_stdlib(IN_SESSIONS[name]), FOR_SESSIONS)
 
-function precompile_counted()
-    there = caches_of(only(COUNTED))
-    works = try_to(precompile_packages)
-    works &= try_to(() -> precompile_beside(only(COUNTED)))
-    write_counts(only(COUNTED), there, caches_of(only(COUNTED)))
-    works || error("not everything precompiles")
-end
-
 function precompile_and_count()
     packages = packages_in(given("count"))
     before = caches_of(packages)

@@ -233,14 +233,6 @@ impl Entry {
         self.header.startup.as_ref().map(|startup| startup.stale(here)).unwrap_or_default()
     }
 
-    /// What changed of that on which groups rest, while the entry can be used: of its startup package, or of what an image has beside it.
-    pub fn changed_in_part(&self, here: &Here<'_>) -> StaleGroups {
-        match self.image() {
-            Some(_) => self.own_code().map(|own| own.stale_groups(here)).unwrap_or_default(),
-            None => self.stale_groups(here),
-        }
-    }
-
     /// The groups of the entry's startup package that can be taken over, each with its cache, within the startup package's folder.
     pub fn fresh_groups(&self, here: &Here<'_>) -> BTreeMap<Uuid, PathBuf> {
         self.header.startup.as_ref().map(|startup| startup.fresh_groups(here)).unwrap_or_default()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::cache::Entry;
+use crate::cache::{Entry, StaleGroups};
 use crate::cli::StatusArgs;
 use crate::environment::Source;
 use crate::error::{Error, Exit};
@@ -41,6 +41,7 @@ pub(super) fn execute(args: &StatusArgs) -> Result<Exit, Error> {
         State::Ready(entry) => Some(entry.as_ref()),
         _ => None,
     };
+    let in_part = entry.map(|entry| changed_in_part(&prepared, entry)).unwrap_or_default();
     if args.json {
         super::print_json(&Document {
             schema: SCHEMA,
@@ -50,18 +51,18 @@ pub(super) fn execute(args: &StatusArgs) -> Result<Exit, Error> {
             startup: entry.and_then(Entry::startup),
             tier: entry.map(|entry| entry.header.tier),
             changed: state.changed(),
-            changed_in_part: entry.map(|entry| changes_in_part(&prepared, entry)).unwrap_or_default(),
+            changed_in_part: in_part.changes,
             reason: state.reason(&prepared),
             last_failure: state.last_failure(&prepared),
             inputs: args.explains().then_some(&prepared.inputs),
         })?;
     } else {
-        super::print(&text(&prepared, &state, args))?;
+        super::print(&text(&prepared, &state, &in_part, args))?;
     }
     Ok(if entry.is_some() { Exit::Ok } else { Exit::Refused })
 }
 
-fn text(prepared: &Prepared, state: &State, args: &StatusArgs) -> String {
+fn text(prepared: &Prepared, state: &State, in_part: &StaleGroups, args: &StatusArgs) -> String {
     let explain = args.explains();
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -69,7 +70,7 @@ fn text(prepared: &Prepared, state: &State, args: &StatusArgs) -> String {
         State::Ready(entry) => writeln!(
             text,
             "ready{}: {} ({})",
-            but_for(prepared, entry),
+            but_for(prepared, in_part),
             entry.image().or_else(|| entry.startup()).unwrap_or_else(|| entry.folder().to_owned()).display(),
             entry.header.tier
         ),
@@ -78,14 +79,11 @@ fn text(prepared: &Prepared, state: &State, args: &StatusArgs) -> String {
     if let Some(reason) = state.last_failure(prepared) {
         let _ = writeln!(text, "the last build came to nothing: {reason}");
     }
-    if let State::Ready(entry) = state {
-        let changes = changes_in_part(prepared, entry);
-        if !changes.is_empty() {
-            text.push_str("in part, since it was built; `jlsys build` builds what is missing again:\n");
-        }
-        for change in changes {
-            let _ = writeln!(text, "  {change}");
-        }
+    if !in_part.changes.is_empty() {
+        text.push_str("in part, since it was built; `jlsys build` builds what is missing again:\n");
+    }
+    for change in &in_part.changes {
+        let _ = writeln!(text, "  {change}");
     }
     if state.changed().len() > 1 || explain && !state.changed().is_empty() {
         text.push_str("changed:\n");
@@ -99,42 +97,36 @@ fn text(prepared: &Prepared, state: &State, args: &StatusArgs) -> String {
     text
 }
 
-/// What changed that some groups of a startup package rest on, while others, or an image, can be used.
-fn changes_in_part(prepared: &Prepared, entry: &Entry) -> Vec<String> {
-    let mut changes = entry.changed_in_part(&prepared.here()).changes;
-    changes.extend(own_elsewhere(prepared, entry).into_iter().map(|(_, change)| change));
-    changes
+/// What changed that some groups of a startup package rest on, while others, or an image that has them beside it, can be used.
+fn changed_in_part(prepared: &Prepared, entry: &Entry) -> StaleGroups {
+    let own_code = entry.own_code();
+    let with_groups = own_code.as_ref().unwrap_or(entry);
+    let mut changed = with_groups.stale_groups(&prepared.here());
+    let Some(before) = &with_groups.header.own else { return changed };
+    // The project's own packages that are new, or in another folder.
+    for package in prepared.plan.own.packages.iter().filter_map(|own| prepared.environment.package(own.uuid))
+    {
+        let Source::Path(folder) = &package.source else { continue };
+        let change = match before.folders.get(&package.uuid) {
+            Some(before) if before == folder => continue,
+            Some(before) => format!("{} was in {}", package.name, before.display()),
+            None => format!("{} is new", package.name),
+        };
+        changed.packages.insert(package.name.clone());
+        changed.changes.push(change);
+    }
+    changed
 }
 
 /// Which of the project's own packages changed: that is their nature, and makes nothing else stale.
-fn but_for(prepared: &Prepared, entry: &Entry) -> String {
-    let changed = entry.changed_in_part(&prepared.here()).packages;
-    let elsewhere = own_elsewhere(prepared, entry);
+fn but_for(prepared: &Prepared, changed: &StaleGroups) -> String {
     let own = prepared.plan.own.packages.iter().map(|package| package.name.as_str());
-    let is_other = |name: &&str| changed.contains(*name) || elsewhere.iter().any(|(other, _)| other == name);
-    let names: Vec<&str> = own.filter(is_other).collect();
+    let names: Vec<&str> = own.filter(|name| changed.packages.contains(*name)).collect();
     if names.is_empty() {
         String::new()
     } else {
         format!(", but for {}, which changed since", names.join(", "))
     }
-}
-
-/// Which of the project's own packages are new, or in another folder.
-fn own_elsewhere<'p>(prepared: &'p Prepared, entry: &Entry) -> Vec<(&'p str, String)> {
-    let own_code = entry.own_code();
-    let Some(before) = own_code.as_ref().unwrap_or(entry).header.own.as_ref() else { return Vec::new() };
-    let own = prepared.plan.own.packages.iter().filter_map(|own| prepared.environment.package(own.uuid));
-    let other = own.filter_map(|package| {
-        let Source::Path(folder) = &package.source else { return None };
-        let what = match before.folders.get(&package.uuid) {
-            Some(before) if before == folder => return None,
-            Some(before) => format!("{} was in {}", package.name, before.display()),
-            None => format!("{} is new", package.name),
-        };
-        Some((package.name.as_str(), what))
-    });
-    other.collect()
 }
 
 /// Shows what the key is made of.

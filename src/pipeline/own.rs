@@ -16,7 +16,7 @@ use crate::words::count;
 
 /// Whether something is to be compiled that an image does not have beside it yet, or has for other code.
 pub(super) fn is_due(prepared: &Prepared, image: &Entry) -> bool {
-    if !prepared.julia.differences().has_startup_package() || prepared.plan.own.packages.is_empty() {
+    if prepared.plan.own.packages.is_empty() {
         return false;
     }
     let now = prepared.own();
@@ -44,16 +44,18 @@ pub(super) async fn compile(
     prepared.plan.workloads.retain(|workload| !workload.is_suite_of_others());
     let mut build = Build::new(&prepared, options, *budget, progress, prepared.cache.stage()?)?;
     let before = image.own_code();
-    let statements = match code(&before.as_ref().unwrap_or(image).header.own) == code(&prepared.own()) {
-        true => before.as_ref().unwrap_or(image).own_statements(),
+    let last = before.as_ref().unwrap_or(image);
+    let statements = match code(&last.header.own) == code(&prepared.own()) {
+        true => last.own_statements(),
         false => build.trace(Aims::default()).await?.statements.own,
     };
     if statements.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = prepared.plan.own.packages.iter().map(|package| package.name.as_str()).collect();
+    let names = names.join(", ");
     let number = statements.len() as u64;
-    let what = format!("{} about {}", count(number, "statement"), names.join(", "));
+    let what = format!("{} about {names}", count(number, "statement"));
     let phase = progress.phase(format!("ready; compiling {what} for it, which may be interrupted"));
     let path = image.image();
     let wanted = Wanted {
@@ -63,8 +65,8 @@ pub(super) async fn compile(
         image: path.as_deref(),
         earlier: if options.force { Vec::new() } else { before.into_iter().collect() },
     };
-    let (plan, turns, mut peak_memory_bytes) = (prepared.plan.clone(), Semaphore::new(build.jobs()), 0);
-    match build.compile_groups(&plan, wanted, &turns, &mut peak_memory_bytes).await {
+    let (turns, mut peak_memory_bytes) = (Semaphore::new(build.jobs()), 0);
+    match build.compile_groups(&prepared.plan, wanted, &turns, &mut peak_memory_bytes).await {
         Ok(groups) => {
             let elapsed = phase.done(&super::startup::describe(&groups));
             report.phases.push(build.ended("own", elapsed));
@@ -76,7 +78,7 @@ pub(super) async fn compile(
         }
         Err(problem) => {
             drop(phase);
-            report.warnings.push(format!("sessions compile what is about {}: {problem}", names.join(", ")));
+            report.warnings.push(format!("sessions compile what is about {names}: {problem}"));
         }
     }
     Ok(())

@@ -497,7 +497,7 @@ fn take_over(earlier: &Earlier, uuid: Uuid, folder: &Path) -> Option<(PathBuf, G
 }
 
 /// A cache, and the package image that goes with it.
-fn files_of(cache: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+pub(super) fn files_of(cache: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     [cache.to_owned(), cache.with_extension(std::env::consts::DLL_EXTENSION)].into_iter()
 }
 

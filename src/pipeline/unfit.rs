@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use walkdir::WalkDir;
 
+use super::startup::files_of;
 use crate::cpu::CpuTarget;
 use crate::julia::{Driver, Drivers};
 use crate::prepare::Prepared;
@@ -46,9 +47,7 @@ impl CachesBefore {
             return 0;
         }
         let unfit = ask(prepared, &new).await.unwrap_or_default();
-        let files = unfit.iter().flat_map(|cache| {
-            [cache.clone(), cache.with_extension(std::env::consts::DLL_EXTENSION)].into_iter()
-        });
+        let files = unfit.iter().flat_map(|cache| files_of(cache));
         let removed = files.filter_map(|file| {
             let bytes = file.metadata().ok()?.len();
             std::fs::remove_file(file).ok()?;
