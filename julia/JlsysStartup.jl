@@ -44,6 +44,13 @@ const JUDGE = Ref{Any}(nothing)
 # The project that the groups are for.
 const PROJECT = Ref("")
 
+# The folder of the startup package.
+const FOLDER = Ref("")
+
+# Julia's workers, and the numbers of those that wait for packages as this session does.
+const DISTRIBUTED = Base.PkgId(Base.UUID("8ba89e20-285c-5b6f-9357-94700520ee1b"), "Distributed")
+const WAITING_WORKERS = Any[]
+
 # The source of every group; since 1.13 a source is more than a path.
 const SOURCE = let path = joinpath(@__DIR__, "JlsysGroup.jl")
     isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(path, VERSION) : path
@@ -87,6 +94,7 @@ function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize
     SAYS[] = says
     JUDGE[] = judge
     PROJECT[] = active_project()
+    FOLDER[] = folder
     ready = Any[]
     for said in (hidden(Meta.parse)(read_file(joined(folder, "groups")))::Expr).args
         fields = (said::Expr).args
@@ -110,6 +118,7 @@ function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize
     end
     is_replaced || hidden(push!)(callbacks, arrived)
     load_all(ready)
+    has_workers() && hidden(begin_on_workers)()
     return nothing
 end
 
@@ -140,7 +149,35 @@ function arrived(package::Base.PkgId)
         give_lock()
     end
     load_all(ready)
+    has_workers() && hidden(begin_on_workers)()
     return nothing
+end
+
+# Whether `addprocs` may have been called. It has Julia call Distributed, too, for every package that is loaded.
+function has_workers()
+    callbacks = Base.package_callbacks::Vector{Any}
+    for i in 1:length(callbacks)
+        kind = typeof(callbacks[i])
+        kind isa DataType && kind.name.name === Symbol("#_require_callback") && return true
+    end
+    return false
+end
+
+# Workers load what their master loads, just after this. No option of Julia's tells them to wait before that.
+function begin_on_workers()
+    distributed = Base.loaded_modules[DISTRIBUTED]
+    distributed.myid() == 1 || return
+    new = filter(id -> !(id in WAITING_WORKERS), distributed.workers())
+    append!(WAITING_WORKERS, new)
+    # Without a word: the master says what there is to say. A worker may be on another machine, and with `-p` it waits already.
+    file = joined(FOLDER[], "start-quietly.jl")
+    code = :(isdefined(Base, :JlsysWaiting) || !isfile($file) || Base.include(Main, $file); nothing)
+    try
+        distributed.remotecall_eval(Main, new, code)
+    catch
+        # Such a worker loads its packages as in plain Julia.
+    end
+    return
 end
 
 # Whether all packages of a group have come; of those that have, `nothing` is left.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::image::{NATIVE, built, folders_of_tables, project};
-use support::{Project, Ran, julia, julia_is_since};
+use support::{Project, Ran, julia, julia_is_since, package};
 
 /// The project with a copy of the cache, which a test may damage.
 fn with_own_cache(project: Project) -> Project {
@@ -436,4 +436,40 @@ fn run_starts_julia_whatever_is_wrong_with_the_project() {
 
 fn nix_is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0)
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn preferences_that_the_load_path_brings_are_those_of_the_image() {
+    if !julia_is_since(6) {
+        println!("skipped: this Julia has no preferences");
+        return;
+    }
+    // As Preferences.jl asks for them.
+    let solver = "const UUID = Base.PkgId(@__MODULE__).uuid
+        Base.record_compiletime_preference(UUID, \"library\")
+        const LIBRARY = get(Base.get_preferences(UUID), \"library\", \"bundled\")";
+    let project = Project::new().package(package("Solver", solver)).write();
+    let uuid = std::fs::read_to_string(project.path("Project.toml")).unwrap();
+    let uuid = uuid.lines().find_map(|line| line.strip_prefix("Solver = ")).unwrap().to_owned();
+    let site = project.outside("site");
+    std::fs::create_dir_all(&site).unwrap();
+    let prefers = |library: &str| {
+        let text = format!("[extras]\nSolver = {uuid}\n\n[preferences.Solver]\nlibrary = \"{library}\"\n");
+        std::fs::write(site.join("Project.toml"), text).unwrap();
+    };
+    prefers("system");
+    let project = project.env("JULIA_LOAD_PATH", format!(":{}", site.display()));
+    let report = project.jlsys(NATIVE).expect_status(0).json();
+    assert_eq!(report["tier"], "full", "{report:#}");
+    let code = "using Solver; print(Solver.LIBRARY, ' ', isdefined(Base, :JlsysGuard))";
+    let session = |project: &Project| project.jlsys(&["run", "--", "-e", code]).expect_status(0).stdout();
+    assert_eq!(session(&project), "system true");
+    // Another site, and none.
+    prefers("own");
+    assert_eq!(session(&project), "own false");
+    project.jlsys(&["status"]).expect_status(1).expect_stdout("preferences");
+    prefers("system");
+    assert_eq!(session(&project), "system true");
+    assert_eq!(session(&project.env("JULIA_LOAD_PATH", ":")), "bundled false");
 }

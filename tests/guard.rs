@@ -6,8 +6,9 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use support::image::{built, model};
 use support::{Project, Ran, julia_is_since, package};
@@ -295,6 +296,17 @@ fn pkg_changes_what_is_in_the_image() {
     assert!(image.stderr().contains("wants Own 9.0.0 (the image has 1.0.0)"), "{}", image.stderr());
 }
 
+/// Has Pkg take this Own for the project, as its operations end. All else of them would ask a registry for every package.
+fn pkg_takes(newer: &Path) -> String {
+    let steps = [
+        "env = Pkg.Types.EnvCache(); Pkg.API.add_snapshot_to_undo(env)",
+        "entries = env.manifest isa Dict ? env.manifest : env.manifest.deps",
+        "entry = first(filter(entry -> entry.name == \"Own\", collect(values(entries))))",
+        &format!("entry.path = {newer:?}; entry.version = v\"9.0.0\"; Pkg.Types.write_env(env)"),
+    ];
+    steps.join("; ")
+}
+
 #[test]
 #[ignore = "builds an image"]
 fn a_session_in_which_pkg_changes_the_project_says_what_it_still_has() {
@@ -306,15 +318,7 @@ fn a_session_in_which_pkg_changes_the_project_says_what_it_still_has() {
     ] {
         let project = built();
         let newer = newer_own(&project);
-        // As Pkg's operations end. All else of them would ask a registry for every package.
-        let code = format!(
-            "import Pkg; {before}
-            env = Pkg.Types.EnvCache(); Pkg.API.add_snapshot_to_undo(env)
-            entries = env.manifest isa Dict ? env.manifest : env.manifest.deps
-            entry = first(filter(entry -> entry.name == \"Own\", collect(values(entries))))
-            entry.path = {newer:?}; entry.version = v\"9.0.0\"; Pkg.Types.write_env(env)
-            {after}"
-        );
+        let code = format!("import Pkg; {before}; {}; {after}", pkg_takes(&newer));
         let run = |quiet: &[&str], code: &str| {
             let mut command = project.command(&[&["run"], quiet, &["--", "-e", code]].concat());
             Ran(command.env("JULIA_PROJECT", project.path("")).output().unwrap()).expect_status(0)
@@ -337,4 +341,48 @@ fn a_session_in_which_pkg_changes_the_project_says_what_it_still_has() {
     // Pkg changed nothing that the image has.
     let project = built();
     same(&project, &OFFLINE, &["-e", "import Pkg; using Own; Pkg.activate(Base.active_project()); print(1)"]);
+}
+
+/// What a terminal shows of a session in which somebody enters these lines.
+fn at_a_terminal(project: &Project, lines: &[&str]) -> String {
+    let line = "exec \"$JLSYS\" run -- --startup-file=no --color=no --banner=no";
+    let args = ["120", "script", "--quiet", "--return", "--command", line, "/dev/null"];
+    let mut command = project.command_for("timeout", &args);
+    command
+        .env("JLSYS", env!("CARGO_BIN_EXE_jlsys"))
+        .env("JULIA_PROJECT", project.path(""))
+        .env("TERM", "xterm")
+        // There was little on it for the build alone.
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    // What is entered before Julia reads the terminal, it may lose.
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while !shown.ends_with(b"julia> ") && stdout.read(&mut byte).unwrap() > 0 {
+        shown.push(byte[0]);
+    }
+    stdin.write_all(format!("{}\nexit()\n", lines.join("\n")).as_bytes()).unwrap();
+    stdout.read_to_end(&mut shown).unwrap();
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    assert!(child.wait().unwrap().success(), "{shown}");
+    shown
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn who_has_pkg_change_the_project_at_a_terminal_is_told_at_the_next_line() {
+    let project = built();
+    let newer = newer_own(&project);
+    let manifest = std::fs::read(project.path("Manifest.toml")).unwrap();
+    // What is printed is not what is entered, which a terminal shows as well.
+    let (shows, change) =
+        ("println(\"after\", \"wards\", Own.answer())", format!("import Pkg; {};", pkg_takes(&newer)));
+    let shown = at_a_terminal(&project, &["using Own", &change, shows, shows]);
+    std::fs::write(project.path("Manifest.toml"), manifest).unwrap();
+    assert_eq!(shown.matches("jlsys: ").count(), 1, "{shown}");
+    let says = "wants Own 9.0.0 (the image has 1.0.0): this session goes on with what it has loaded";
+    let (before, after) = shown.split_once(says).unwrap_or_else(|| panic!("{shown}"));
+    assert!(!before.contains("afterwards42") && after.matches("afterwards42").count() == 2, "{shown}");
+    let shown = at_a_terminal(&project, &["using Own", "import Pkg;", shows]);
+    assert!(shown.contains("afterwards42") && !shown.contains("jlsys: "), "{shown}");
 }

@@ -59,14 +59,17 @@ fn project() -> Project {
 }
 
 fn notebook() -> String {
-    let code = [
+    notebook_of(&[
         "using Shapes\nShapes.grown(Shapes.Circle(1.0))",
         "println(\"printed\")\ndisplay(Shapes.Circle(3.0))\nfor i in 1:2\n    print(i)\nend",
         "error(\"on purpose\")",
         "total = 0\nfor i in 1:4\n    total += i\nend\ntotal",
         "HTML(\"<b>ü</b>\")",
         "write(\"image\", unsafe_string(Base.JLOptions().image_file));",
-    ];
+    ])
+}
+
+fn notebook_of(code: &[&str]) -> String {
     let cell = |source: &&str| json!({"cell_type": "code", "execution_count": null, "metadata": {}, "outputs": [], "source": source});
     let cells: Vec<Value> = code.iter().map(cell).collect();
     json!({"cells": cells, "metadata": {"kernelspec": {"name": "julia-1.5", "display_name": "Julia", "language": "julia"}},
@@ -90,9 +93,13 @@ fn python(project: &Project, script: &str, args: &[&str]) -> Ran {
     Ran(project.command_for(program, &all).output().unwrap())
 }
 
-/// What comes of each cell of the notebook, and the image that the kernel ran with.
+/// What comes of each cell of the notebook, the image that the kernel ran with, and what it said beside the cells.
 fn run(project: &Project) -> (Value, String, String) {
-    let ran = python(project, "run.py", &["shapes.ipynb"]).expect_status(0);
+    run_notebook(project, "shapes.ipynb")
+}
+
+fn run_notebook(project: &Project, name: &str) -> (Value, String, String) {
+    let ran = python(project, "run.py", &[name]).expect_status(0);
     (ran.json(), std::fs::read_to_string(project.path("image")).unwrap(), ran.stderr())
 }
 
@@ -233,4 +240,108 @@ fn the_image_is_used_while_it_is_right() {
     expect(true, "");
     std::fs::remove_file(&entry).unwrap();
     expect(false, "cannot be read");
+}
+
+/// What jlsys said in a notebook: in which cell, and the words. They are taken out of the cells.
+fn said_in(cells: &mut Value) -> Vec<(usize, String)> {
+    let mut said = Vec::new();
+    for (at, outputs) in cells.as_array_mut().unwrap().iter_mut().enumerate() {
+        outputs.as_array_mut().unwrap().retain_mut(|output| {
+            if output["name"] != "stderr" {
+                return true;
+            }
+            let text = output["text"].as_str().unwrap().to_owned();
+            let (ours, others): (Vec<_>, Vec<_>) =
+                text.split_inclusive('\n').partition(|line| line.starts_with("jlsys: "));
+            said.extend(ours.into_iter().map(|line| (at, line.trim().to_owned())));
+            output["text"] = others.concat().into();
+            !others.is_empty()
+        });
+    }
+    said
+}
+
+#[test]
+#[ignore = "builds an image"]
+fn a_notebook_is_told_what_the_image_is_not_right_for() {
+    let project = project();
+    project.jlsys(&["build", "--cpu-target", "native"]).expect_status(0);
+    // Another project, as the first cell of most notebooks has it; and one whose own changes, as Pkg's operations end: all else of
+    // them would ask a registry for every package.
+    let newer = project.outside("newer");
+    std::fs::create_dir_all(newer.join("src")).unwrap();
+    let uuid = std::fs::read_to_string(project.path("Project.toml")).unwrap();
+    let uuid = uuid.lines().find_map(|line| line.strip_prefix("Shapes = ")).unwrap().to_owned();
+    std::fs::write(
+        newer.join("Project.toml"),
+        format!("name = \"Shapes\"\nuuid = {uuid}\nversion = \"2.0.0\"\n"),
+    )
+    .unwrap();
+    std::fs::write(newer.join("src/Shapes.jl"), "module Shapes\ngrown(x) = \"grown\"\nend\n").unwrap();
+    let other = project.outside("other");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::copy(project.path("Project.toml"), other.join("Project.toml")).unwrap();
+    let deps = if julia_is_since(7) { "deps." } else { "" };
+    let head = if julia_is_since(7) { "manifest_format = \"2.0\"\n\n" } else { "" };
+    std::fs::write(
+        other.join("Manifest.toml"),
+        format!("{head}[[{deps}Shapes]]\npath = {newer:?}\nuuid = {uuid}\nversion = \"2.0.0\"\n"),
+    )
+    .unwrap();
+    // For both, so that none does it in its notebook.
+    let image = project.jlsys(&["path"]).expect_status(0).stdout();
+    for image in [None, Some(format!("--sysimage={}", image.trim()))] {
+        let mut precompile = project.command_for(julia(), &["--startup-file=no"]);
+        precompile.args(image).arg(format!("--project={}", other.display())).args(["-e", "import Shapes"]);
+        Ran(precompile.output().unwrap()).expect_status(0);
+    }
+    let activate =
+        format!("import Pkg; redirect_stderr(() -> Pkg.activate({other:?}), open(\"/dev/null\", \"w\"))");
+    let change = format!(
+        "env = Pkg.Types.EnvCache(); Pkg.API.add_snapshot_to_undo(env)
+        entries = env.manifest isa Dict ? env.manifest : env.manifest.deps
+        entry = first(filter(entry -> entry.name == \"Shapes\", collect(values(entries))))
+        entry.path = {newer:?}; entry.version = v\"2.0.0\"; entry.tree_hash = nothing; Pkg.Types.write_env(env);"
+    );
+    let image = "write(\"image\", unsafe_string(Base.JLOptions().image_file));";
+    let project = project
+        .file(
+            "other.ipynb",
+            &notebook_of(&[image, &activate, "using Shapes; print(Shapes.grown(1))", "1 + 1"]),
+        )
+        .file(
+            "changed.ipynb",
+            &notebook_of(&[
+                image,
+                "import Pkg, Shapes",
+                &change,
+                "print(Shapes.Circle(1.0).radius)",
+                "1 + 1",
+            ]),
+        );
+    let manifest = std::fs::read(project.path("Manifest.toml")).unwrap();
+    let run_both = |name: &str| {
+        let ran = run_notebook(&project, name);
+        std::fs::write(project.path("Manifest.toml"), &manifest).unwrap();
+        ran
+    };
+    let plain = ["other.ipynb", "changed.ipynb"].map(|name| run_both(name).0);
+    project.jlsys(&["kernel", "install", "--replace"]).expect_status(0);
+    for (name, plain, cell, words) in [
+        ("other.ipynb", &plain[0], 2, "other wants Shapes 2.0.0 (the image has 1.0.0)"),
+        (
+            "changed.ipynb",
+            &plain[1],
+            2,
+            "wants Shapes 2.0.0 (the image has 1.0.0): this session goes on with what it has loaded",
+        ),
+    ] {
+        let (mut cells, image, log) = run_both(name);
+        assert!(image.starts_with(project.cache().to_str().unwrap()), "{image}\n{log}");
+        let said = said_in(&mut cells);
+        assert_eq!(&cells, plain, "{name}");
+        assert_eq!(said.len(), 1, "{name}: {said:?}");
+        assert!(said[0].0 == cell && said[0].1.contains(words), "{name}: {said:?}");
+        assert!(!log.contains("jlsys: "), "{log}");
+    }
 }

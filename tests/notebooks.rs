@@ -284,7 +284,8 @@ fn what_a_notebook_does_beside_julia_is_said() {
 #[test]
 fn a_project_that_is_not_the_one_that_is_built_for_is_named() {
     let shapes = |version| package("Shapes", "of() = 1").version(version);
-    let project = Project::new().package(shapes("1.0.0")).stdlib("Dates").settings(ONLY_NOTEBOOKS).write();
+    let kinds = "cpu-target = \"native\"\n[workloads]\nkinds = [\"notebooks\", \"scripts\"]\n";
+    let project = Project::new().package(shapes("1.0.0")).stdlib("Dates").settings(kinds).write();
     let (manifest, deps) = (
         std::fs::read_to_string(project.path("Manifest.toml")).unwrap(),
         std::fs::read_to_string(project.path("Project.toml")).unwrap(),
@@ -303,6 +304,10 @@ fn a_project_that_is_not_the_one_that_is_built_for_is_named() {
     std::fs::create_dir_all(project.path("unresolved")).unwrap();
     let project = project
         .file("unresolved/Project.toml", &deps)
+        .file(
+            "precompile.jl",
+            "using Pkg; Pkg.activate(joinpath(@__DIR__, \"newer\")); Pkg.activate(@__DIR__)",
+        )
         .file("own.ipynb", &notebook(&["using Pkg; Pkg.activate(@__DIR__)"]))
         .file("same.ipynb", &notebook(&["using Pkg; Pkg.activate(\"same\")"]))
         .file("newer.ipynb", &notebook(&["using Pkg; Pkg.activate(\"newer\"); Pkg.activate(\".\")"]))
@@ -325,7 +330,9 @@ fn a_project_that_is_not_the_one_that_is_built_for_is_named() {
     );
     assert!(warnings[1].starts_with("unresolved.ipynb activates "), "{warnings:?}");
     assert!(warnings[1].contains("(it has no manifest yet:"), "{warnings:?}");
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    // A script does as a notebook.
+    assert_eq!(warnings[2], warnings[0].replace("newer.ipynb", "precompile.jl"));
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
     // A trace that is kept says it again.
     let (again, _) = trace(&project);
     assert_eq!(again["warnings"], report["warnings"]);

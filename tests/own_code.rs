@@ -201,6 +201,11 @@ fn an_image_has_it_beside_and_is_not_written_again() {
     assert_eq!(compiled(&project, "using Model; Model.heights(2)"), Vec::<String>::new());
     assert!(!project.jlsys(&["status"]).expect_status(0).stdout().contains("but for"));
 
+    // Workers have it as their master has.
+    let on_worker = format!(
+        "using Distributed; addprocs(1); using Model; print(remotecall_fetch(Core.eval, 2, Main, :({GROUPS})))"
+    );
+    assert_eq!(prints(&project, &on_worker), "1");
     // With processes of its own the image is used all the same.
     let processes =
         ["run", "--", "--startup-file=no", "-p", "1", "-e", "using Model; print(Model.heights(1))"];

@@ -134,7 +134,7 @@ fn workers_get_what_their_master_loads() {
         return;
     }
     let project = project().write();
-    quick(&project);
+    let report = quick(&project);
     let use_it = "print(pmap(Shapes.area, [Shapes.Square(2), Shapes.Square(3)]))";
     for (args, code) in [
         (&[][..], format!("using Distributed; addprocs(2); using Shapes; {use_it}")),
@@ -143,6 +143,17 @@ fn workers_get_what_their_master_loads() {
     ] {
         let all: Vec<&str> = args.iter().copied().chain(["-e", code.as_str()]).collect();
         assert_eq!(prints(&project, &all), "[4, 9]", "{code}");
+    }
+    // They have what was compiled for what they load after that.
+    let on_workers = format!("[remotecall_fetch(Core.eval, id, Main, :({GROUPS})) for id in workers()]");
+    for code in [
+        "using Distributed; addprocs(1); using Shapes; addprocs(1); @everywhere using Words, Shapes",
+        // Those that they had before that, too.
+        "using Distributed, Words; addprocs(2); @everywhere using Words; using Shapes",
+    ] {
+        let groups = prints(&project, &["-e", &format!("{code}; print({GROUPS}, ' ', {on_workers})")]);
+        let all = report["groups"].as_array().unwrap().len();
+        assert_eq!(groups, format!("{all} [{all}, {all}]"), "{code}");
     }
     let code = format!("using Shapes; {use_it}; print(nworkers())");
     let ran = project.jlsys(&["run", "--", "--startup-file=no", "-p", "2", "-e", &code]).expect_status(0);

@@ -33,6 +33,11 @@ function flush_streams()
     end
 end
 
+# As the real one has it: what packages want to be called when a cell has run.
+const POSTEXECUTE_HOOKS = Function[]
+
+push_postexecute_hook(hook::Function) = push!(POSTEXECUTE_HOOKS, hook)
+
 function execute(message::Message)
     code = message.content["code"]
     silent = get(message.content, "silent", false)
@@ -41,6 +46,7 @@ function execute(message::Message)
     silent || publish("execute_input", Dict{String,Any}("code" => code, "execution_count" => number))
     reply = try
         value = include_string(REPL.softscope, Main, code, "In[$number]")
+        foreach(Base.invokelatest, POSTEXECUTE_HOOKS)
         flush_streams()
         if value !== nothing && !silent && !REPL.ends_with_semicolon(code)
             data = Base.invokelatest(represent, value)
