@@ -136,6 +136,16 @@ fn post_build_installs_the_wheel_of_the_repository_and_says_when_there_is_none()
 }
 
 #[test]
+fn the_examples_have_the_post_build_that_is_written() {
+    let project = Project::new().stdlib("Mmap").write();
+    project.jlsys(&["init", "--binder"]).expect_status(0);
+    for example in ["binder", "binder-registered"] {
+        let file = format!("{}/examples/{example}/postBuild", env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(std::fs::read_to_string(file).unwrap(), text(&project, "postBuild"), "{example}");
+    }
+}
+
+#[test]
 fn what_pip_installs_is_one_word_and_no_option() {
     let project = Project::new().stdlib("Mmap").write();
     for bad in ["-r x", "--index-url=http://x", "", "a\nb"] {
