@@ -271,6 +271,9 @@ pub struct PostbuildArgs {
     /// Stop at the startup package, which takes about a minute and some megabytes (Julia 1.9 and later; before, an image is built)
     #[arg(long)]
     pub quick: bool,
+    /// Write an image, also where it would save sessions little for its size (by default Julia 1.9 and later stops at the startup package there)
+    #[arg(long, conflicts_with = "quick")]
+    pub image: bool,
     /// Leave it to sessions to precompile what they load beside the image: own packages, and from Julia 1.11 on the REPL and Pkg
     #[arg(long)]
     pub no_sessions: bool,

@@ -41,6 +41,16 @@ pub struct Settings {
     pub remote: RemoteSettings,
     /// The cache.
     pub cache: CacheSettings,
+    /// What `postbuild` does. It is no part of the key.
+    pub binder: BinderSettings,
+}
+
+/// The `[binder]` table of `jlsys.toml`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BinderSettings {
+    /// Whether an image is written, or the startup package is all that there is to be (Julia 1.9 and later); by what an image is worth when absent.
+    pub image: Option<bool>,
 }
 
 /// What the cache may hold.
@@ -239,6 +249,7 @@ struct File {
     workloads: WorkloadTable,
     remote: RemoteSettings,
     cache: CacheTable,
+    binder: BinderSettings,
 }
 
 #[derive(Default, Deserialize)]
@@ -311,6 +322,7 @@ impl Settings {
                 time_limit: time(content.workloads.time_limit).unwrap_or(DEFAULT_TIME_LIMIT),
             },
             remote: content.remote.within(file.parent().unwrap_or(Path::new("/"))),
+            binder: content.binder,
             cache: CacheSettings { max_size: content.cache.max_size.map(|Size(bytes)| bytes) },
         };
         settings.apply(overrides);

@@ -307,7 +307,7 @@ fn an_image_that_takes_more_memory_than_may_be_taken_is_not_begun() {
     let binder = binder(&shim);
     // The stand-in says of any Julia that it has code for all CPUs, and the startup package is a real one.
     let native = ["postbuild", "--cpu-target", "native"];
-    let little = [&native[..], &["--memory", "1GiB"]].concat();
+    let little = [&native[..], &["--image", "--memory", "1GiB"]].concat();
     let ran = binder.jlsys(&little).expect_status(0);
     let ran = ran
         .expect_stderr("no image is written: that takes ")
@@ -319,14 +319,66 @@ fn an_image_that_takes_more_memory_than_may_be_taken_is_not_begun() {
     let ran = ran.expect_stderr(came_to);
     assert!(shim.attempts().is_empty(), "{}", ran.stderr());
     // Nor by the share that nobody named, where Julia takes more.
-    let ran = Ran(binder.command(&native).output().unwrap()).expect_status(0);
+    let share = [&native[..], &["--image"]].concat();
+    let ran = Ran(binder.command(&share).output().unwrap()).expect_status(0);
     assert_eq!(shim.attempts().is_empty(), julia_is_since(9), "{}", ran.stderr());
     // What is there is used, whatever it took.
-    let much = [&native[..], &["--memory", "1TiB"]].concat();
+    let much = [&native[..], &["--image", "--memory", "1TiB"]].concat();
     binder.jlsys(&much).expect_status(0).expect_stderr("the image ");
     let attempts = shim.attempts().len();
     binder.jlsys(&little).expect_status(0).expect_stderr("the image was there already");
     assert_eq!((attempts, shim.attempts().len()), (1, 1));
+}
+
+#[test]
+fn an_image_that_saves_little_for_its_size_is_written_only_where_that_is_asked_for() {
+    if !julia_is_since(9) {
+        return println!("skipped: before Julia 1.9 there is nothing else to build");
+    }
+    let shim = Shim::new("");
+    let binder = binder(&shim);
+    let native = ["postbuild", "--cpu-target", "native", "--memory", "1TiB"];
+    // The packages of this project load at once, and an image has all of Julia's own in it.
+    let ran = binder.jlsys(&native).expect_status(0);
+    let ran = ran.expect_stderr("the startup package is in place");
+    let ran = ran.expect_stderr("no image is written: it would save a session that loads all packages some ");
+    assert!(shim.attempts().is_empty(), "{}", ran.stderr());
+    // Nor the next time, and it was said.
+    let ran = binder.jlsys(&native).expect_status(0);
+    assert!(shim.attempts().is_empty() && !ran.stderr().contains("no image is written"), "{}", ran.stderr());
+    let file = binder.folder("REPO_DIR").join("jlsys.toml");
+    let before = std::fs::read_to_string(&file).unwrap_or_default();
+    let settings =
+        |image: &str| std::fs::write(&file, format!("{before}\n[binder]\nimage = {image}\n")).unwrap();
+    settings("false");
+    let ran = binder.jlsys(&native).expect_status(0);
+    assert!(shim.attempts().is_empty(), "{}", ran.stderr());
+    settings("true");
+    binder.jlsys(&native).expect_status(0).expect_stderr("the image is in place");
+    assert_eq!(shim.attempts().len(), 1);
+    settings("\"sometimes\"");
+    let ran = binder.jlsys(&[&native[..], &["--strict"]].concat()).expect_status(1);
+    ran.expect_stderr("jlsys.toml");
+}
+
+#[test]
+fn an_image_that_saves_enough_follows_the_startup_package() {
+    if !julia_is_since(9) {
+        return println!("skipped: before Julia 1.9 there is nothing else to build");
+    }
+    // A second is worth 100 MiB, and Julia's own image has 150 to 500.
+    let slow = package("Slow", "answer() = 42\n__init__() = sleep(8)").by_path();
+    let project = Project::new()
+        .package(slow)
+        .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+        .file("precompile.jl", "using Slow\nSlow.answer()");
+    let shim = Shim::of(project, "", "cp \"$base\" \"$out\"");
+    let binder = binder(&shim);
+    let ran = binder.jlsys(&["postbuild", "--cpu-target", "native", "--memory", "1TiB"]).expect_status(0);
+    let ran =
+        ran.expect_stderr("going on to the image: it would save a session that loads all packages some ");
+    ran.expect_stderr("the image is in place");
+    assert!(!shim.attempts().is_empty());
 }
 
 #[test]

@@ -23,6 +23,9 @@ use crate::progress::Progress;
 use crate::report::{BuildOutcome, CachesReport, Report};
 use crate::sysimage::LinkError;
 use crate::words::count;
+use worth::Worth;
+
+mod worth;
 
 /// How much memory is taken where nobody says: Binder's builds share a daemon of 4 GiB and more, and the limit that a process sees is the
 /// daemon's, not its own.
@@ -89,8 +92,11 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         progress
             .warn(&format!("`--quick` needs Julia 1.9 or later, and this is {version}: an image is built"));
     }
+    let wants_image =
+        if args.quick { Some(false) } else { args.image.then_some(true).or(prepared.settings.binder.image) };
+    let wants_image = if has_startup_package { wants_image } else { Some(true) };
     let options = BuildOptions {
-        quick: args.quick && has_startup_package,
+        quick: wants_image != Some(true),
         jobs: args.work.jobs.map(Into::into),
         memory: Some(args.work.memory.unwrap_or(SHARE_OF_MEMORY)),
         retry: args.retry,
@@ -101,10 +107,15 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
     };
     let caches_before = CachesBefore::of(&prepared);
     let started = Instant::now();
-    let built = match super::build_for_sessions(&prepared, options, progress) {
-        Err(error @ (Error::InterruptedBuild(_) | Error::Runtime(_))) => return Err(error),
-        built => built,
-    };
+    let mut built = super::build_for_sessions(&prepared, options, progress);
+    if wants_image.is_none()
+        && let Ok(startup) = &mut built
+    {
+        built = go_on(startup, &prepared, options, started, progress).unwrap_or(built);
+    }
+    if let Err(error @ (Error::InterruptedBuild(_) | Error::Runtime(_))) = built {
+        return Err(error);
+    }
     let mut freed = prepared.cache.tidy(LOG_LIMIT);
     let caches = match &built {
         Ok(Report { outcome: BuildOutcome::Built, caches: Some(caches), .. }) => Some(caches.clone()),
@@ -124,9 +135,8 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
                 .say(&format!("packages are precompiled for {} CPUs: {caches}", prepared.plan.cpu_target));
         }
     })?;
-    // They would be another layer's weight. The image that is still to be built is made from them; where memory is too scarce for it, none is.
-    let lacks_memory = !options.quick && report.cut_short.is_none();
-    if !report.image_pending || lacks_memory {
+    // They would be another layer's weight. Where time was too short, the next build goes on with them.
+    if !report.image_pending || !args.quick && report.cut_short.is_none() {
         freed += prepared.cache.forget_traces();
     }
     super::build::say_what_to_know(&report, &prepared, progress);
@@ -145,6 +155,39 @@ fn run(args: &PostbuildArgs, progress: &Progress) -> Result<Done, Error> {
         unfit,
         report,
     })
+}
+
+/// Goes on from a startup package to the image, where that is worth it; else notes why not.
+fn go_on(
+    startup: &mut Report,
+    prepared: &Prepared,
+    options: BuildOptions,
+    started: Instant,
+    progress: &Progress,
+) -> Option<Result<Report, Error>> {
+    if startup.startup.is_none() || startup.cut_short.is_some() {
+        return None;
+    }
+    let stock = prepared.julia.facts.base_image.metadata();
+    let worth = Worth::of(startup, stock.map_or(0, |file| file.len()));
+    if !worth.is_enough() {
+        startup.notes.push(format!(
+            "no image is written: {worth}; `--image` in postBuild, or `image = true` under `[binder]` in jlsys.toml, has one written"
+        ));
+        return None;
+    }
+    progress.say(&format!("going on to the image: {worth}"));
+    let total = options.time_budget.or(prepared.settings.time_budget);
+    let time_budget = total.map(|budget| budget.saturating_sub(started.elapsed()));
+    let options = BuildOptions { quick: false, time_budget, ..options };
+    let mut built = super::build_for_sessions(prepared, options, progress);
+    if let Ok(report) = &mut built
+        && startup.outcome == BuildOutcome::Built
+    {
+        // It found those that the startup package had made.
+        report.caches.clone_from(&startup.caches);
+    }
+    Some(built)
 }
 
 /// Precompiles the packages where the build did not come to it: sessions without an image are on other CPUs, too. What goes wrong with that is a

@@ -77,13 +77,15 @@ impl<'a> Binder<'a> {
         command
     }
 
-    /// Runs `jlsys`; `postbuild` with memory for an image, which from 1.9 on takes more than it has by itself.
+    /// Runs `jlsys`; `postbuild` writes an image and has memory for it, where nothing else is said: from 1.9 on it would do neither by itself.
     pub fn jlsys(&self, args: &[&str]) -> Ran {
-        let memory: &[&str] = match args {
-            ["postbuild", rest @ ..] if !rest.contains(&"--memory") => &["--memory", "1TiB"],
+        let more: &[&str] = match args {
+            ["postbuild", rest @ ..] if rest.contains(&"--memory") => &[],
+            ["postbuild", rest @ ..] if rest.contains(&"--quick") => &["--memory", "1TiB"],
+            ["postbuild", ..] => &["--image", "--memory", "1TiB"],
             _ => &[],
         };
-        Ran(self.command(args).args(memory).output().unwrap())
+        Ran(self.command(args).args(more).output().unwrap())
     }
 
     /// A kernelspec like the one that IJulia's `installkernel("Julia", "--project=…")` writes.
