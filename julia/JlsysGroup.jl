@@ -5,6 +5,7 @@
 # is nothing in it to call. Every group has this source, a UUID of its own, and what its surroundings tell it while it is precompiled:
 #
 #     JLSYS_GROUP_PACKAGES     the packages that it is about, as packages.jl says
+#     JLSYS_GROUP_BEFORE       the groups that a session has when it loads this one, each as `UUID<TAB>cache`, what one rests on before it
 #     JLSYS_GROUP_STATEMENTS   its statements, as replay.jl says
 #     JLSYS_GROUP_REPLAYED     where to say what came of them
 
@@ -44,6 +45,9 @@ end
 "The instance that code is for."
 instance_of_code(code::Core.CodeInstance) = getfield(code, :def)::Core.MethodInstance
 
+"Whether it has native code already, as what comes from another package image."
+has_native_code(code) = getfield(code, :invoke)::Ptr{Cvoid} !== C_NULL
+
 "Whether this code is among that of its instance, which is a list: put in twice, it would have no end."
 function is_in_place(code::Core.CodeInstance)
     other = getfield(instance_of_code(code), :cache)::Core.CodeInstance
@@ -74,6 +78,15 @@ if IS_PRECOMPILING
         uuid, name = split(line, '\t')
         Base.require(Base.PkgId(Base.UUID(uuid), String(name)))
     end
+    # What is in there is not compiled once more.
+    for line in eachline(ENV["JLSYS_GROUP_BEFORE"])
+        uuid, cache = split(line, '\t')
+        package, source = Base.PkgId(Base.UUID(uuid), "JlsysGroup"), @__FILE__
+        found = Base.stale_cachefile(package, UInt128(0), isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(source, VERSION) : source, String(cache))
+        found isa Tuple || error("what was built for this project a moment ago is stale: ", cache)
+        loaded = @lock Base.require_lock Base._include_from_serialized(package, String(cache), found[2], found[1])
+        loaded isa Module || throw(loaded)
+    end
     include("replay.jl")
 
     # Before 1.12 what is inferred for methods of Core is not noted as new (`typeinf` in base/compiler/typeinfer.jl).
@@ -99,7 +112,7 @@ if IS_PRECOMPILING
         JlsysReplay.JlsysWidened.compile(signature) || return false
         instance === nothing && return true
         if code !== nothing
-            CAN_BE_PUT_IN_PLACE && !is_inferred_here(code) && compile_anew(code)
+            CAN_BE_PUT_IN_PLACE && !is_inferred_here(code) && !has_native_code(code) && compile_anew(code)
         elseif LEAVES_CORE_OUT && instance.def.module === Core && isdefined(instance, :cache)
             ccall(:jl_push_newly_inferred, Cvoid, (Any,), instance.cache)
         end

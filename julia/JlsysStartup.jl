@@ -32,6 +32,12 @@ const WAITING = Any[]
 # The groups that are there: the names of their packages, how long each took to load, in microseconds of processor time, and, where that is measured, how much memory, in bytes.
 const LOADED = Any[]
 
+# Their packages and modules, one after the other.
+const MODULES = Any[]
+
+# The groups for which all packages have come, in the order in which they are to be loaded: what one rests on comes before it.
+const READY = Any[]
+
 # Whether memory is measured.
 const MEASURES = Ref(false)
 
@@ -95,7 +101,6 @@ function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize
     JUDGE[] = judge
     PROJECT[] = active_project()
     FOLDER[] = folder
-    ready = Any[]
     for said in (hidden(Meta.parse)(read_file(joined(folder, "groups")))::Expr).args
         fields = (said::Expr).args
         awaited = Any[]
@@ -106,7 +111,7 @@ function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize
             i += 2
         end
         group = Group(package_of(fields[1], "JlsysGroup"), joined(folder, fields[2]), awaited, fields[3]::String, fields[4] === "own")
-        hidden(push!)(isempty(awaited) ? ready : WAITING, group)
+        hidden(push!)(isempty(awaited) ? READY : WAITING, group)
     end
     # In its place, since Julia is just going through them.
     callbacks = Base.package_callbacks::Vector{Any}
@@ -117,7 +122,7 @@ function start(folder::String, says::Bool, @nospecialize(waiting), @nospecialize
         is_replaced = true
     end
     is_replaced || hidden(push!)(callbacks, arrived)
-    load_all(ready)
+    load_all()
     has_workers() && hidden(begin_on_workers)()
     return nothing
 end
@@ -130,7 +135,6 @@ package_of(@nospecialize(uuid), @nospecialize(name)) = Base.PkgId(hidden(Base.UU
 
 # What Julia calls when it has loaded a package.
 function arrived(package::Base.PkgId)
-    ready = Any[]
     take_lock()
     try
         still = 0
@@ -142,13 +146,13 @@ function arrived(package::Base.PkgId)
                 group.awaited[j] = nothing
                 is_ready = is_complete(group)
             end
-            is_ready ? hidden(push!)(ready, group) : (WAITING[still+=1] = group)
+            is_ready ? hidden(push!)(READY, group) : (WAITING[still+=1] = group)
         end
         hidden(resize!)(WAITING, still)
     finally
         give_lock()
     end
-    load_all(ready)
+    load_all()
     has_workers() && hidden(begin_on_workers)()
     return nothing
 end
@@ -188,17 +192,39 @@ function is_complete(group::Group)
     return true
 end
 
-load_all(groups::Vector{Any}) =
-    for group in groups
-        load(group::Group)
+# One after the other, also where several tasks load packages.
+function load_all()
+    isempty(READY) && return nothing
+    take_lock()
+    try
+        while !isempty(READY)
+            load(hidden(popfirst!)(READY)::Group)
+        end
+    finally
+        give_lock()
     end
+    return nothing
+end
 
 # As first.jl has it.
 as_required(@nospecialize(f), @nospecialize(arguments...)) = isdefined(Base, :_require_world_age) ?
     hidden(Base.invoke_in_world)(Base._require_world_age[], f, arguments...) : hidden(f)(arguments...)
 
-# What Julia has to say about a cache of a group.
+# What Julia has to say about a cache of a group. Meanwhile those that are there are packages like others, since it may rest on some.
 function judged(package::Base.PkgId, cache::String)
+    for i in 1:2:length(MODULES)
+        hidden(setindex!)(Base.loaded_modules, MODULES[i+1], MODULES[i])
+    end
+    try
+        return judged_by_julia(package, cache)
+    finally
+        for i in 1:2:length(MODULES)
+            Base.unreference_module(MODULES[i]::Base.PkgId)
+        end
+    end
+end
+
+function judged_by_julia(package::Base.PkgId, cache::String)
     any_build = UInt128(0)
     judge = JUDGE[]
     judge === nothing && return as_required(Base.stale_cachefile, package, any_build, SOURCE, cache)
@@ -220,6 +246,8 @@ function load(group::Group)
             loaded = as_required(Base._include_from_serialized, group.package, group.cache, object, dependencies)
             loaded isa Module || throw(loaded)
             hide(group.package)
+            hidden(push!)(MODULES, group.package)
+            hidden(push!)(MODULES, loaded)
             hidden(push!)(LOADED, (group.names, processor_time() - started, resident_memory() - memory))
         else
             # Another project may have others of these packages, and an edit is no fault.

@@ -147,10 +147,22 @@ pub struct Precompiled {
     pub peak_memory_bytes: u64,
 }
 
-/// Compiles a group into a package of this UUID. `number` tells it from others of this build.
+/// A group that is there when another is loaded.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// The identity of its package.
+    pub uuid: Uuid,
+    /// Its cache, within the startup package's folder.
+    pub cache: PathBuf,
+    /// Whether it was taken from an earlier build.
+    pub is_reused: bool,
+}
+
+/// Compiles a group into a package of this UUID, which rests on those before it. `number` tells it from others of this build.
 pub async fn build_group(
     inputs: &StartupInputs<'_>,
     group: &Group,
+    before: &[Before],
     uuid: Uuid,
     number: usize,
 ) -> Result<(Precompiled, Replay, f64), StartupError> {
@@ -158,9 +170,15 @@ pub async fn build_group(
     let (packages, statements, replayed) = (file("packages"), file("statements.jl"), file("replayed"));
     let result = file("cache");
     write_group(group, &packages, &statements)?;
+    let there = file("before");
+    let lines = before
+        .iter()
+        .map(|Before { uuid, cache, .. }| format!("{uuid}\t{}\n", inputs.folder.join(cache).display()));
+    std::fs::write(&there, lines.collect::<String>())?;
     let log = inputs.logs.join(format!("startup-{number}.log"));
     let command = precompile(inputs, Driver::STARTUP_GROUP, uuid, &result)
         .env("JLSYS_GROUP_PACKAGES", &packages)
+        .env("JLSYS_GROUP_BEFORE", &there)
         .env("JLSYS_GROUP_STATEMENTS", &statements)
         .env("JLSYS_GROUP_REPLAYED", &replayed)
         .envs(code_generation(inputs.drivers.julia, inputs.capacity, memory_for(inputs.number)));

@@ -500,6 +500,83 @@ fn a_group_that_cannot_be_built_is_left_out() {
     project.jlsys(&["cache", "verify", "--start"]).expect_status(0);
 }
 
+/// A package with as many statements as make a group of their own, and one that needs it.
+fn one_on_another() -> Project {
+    let many = package(
+        "Many",
+        "struct Kind{N} end\nnumber(::Kind{N}, weights) where {N} = N + sum(weights)\ntotal(kinds) = sum(kind -> number(kind, [1]), kinds)",
+    );
+    let script = "
+        using Whole
+        foreach(n -> Base.invokelatest(Many.number, Many.Kind{n}(), [n]), 1:60)
+        Whole.twice([Many.Kind{1}(), Many.Kind{2}()])";
+    Project::new()
+        .package(many)
+        .package(package("Whole", "using Many\ntwice(kinds) = 2Many.total(kinds)").depends_on("Many"))
+        .file("precompile.jl", &script.replace("using Whole", "using Many, Whole"))
+        .settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n")
+}
+
+const TWICE: &str = "using Whole; print(Whole.twice([Whole.Many.Kind{1}(), Whole.Many.Kind{2}()]))";
+
+#[test]
+fn a_group_rests_on_those_that_a_session_has_by_then() {
+    if !is_possible() {
+        return;
+    }
+    let first = one_on_another().write();
+    let report = quick(&first);
+    for packages in [["Many"], ["Whole"]] {
+        assert!(compiled_for(&report, &packages) > 0);
+    }
+    let reused = |report: &Value, name: &str| {
+        let groups = report["groups"].as_array().unwrap();
+        groups.iter().find(|group| group["packages"] == Value::from(vec![name])).unwrap()["reused"].clone()
+    };
+    let check = |project: &Project, expected: &str| {
+        let traced = project.jlsys(&["run", "--", "--trace-compile=stderr", "-e", TWICE]).expect_status(0);
+        assert_eq!(traced.stdout(), expected);
+        assert!(
+            !traced.stderr().contains("Many") && !traced.stderr().contains("jlsys"),
+            "{}",
+            traced.stderr()
+        );
+        assert_eq!(prints(project, &["-e", &format!("using Whole; print({GROUPS})")]), "2");
+        assert_eq!(prints(project, &["-e", &format!("using Many; print({GROUPS})")]), "1");
+    };
+    check(&first, "10");
+
+    // One that is made anew rests on one that is as before; what rests on one that is made anew is made anew.
+    let whole = package("Whole", "using Many\ntwice(kinds) = 2Many.total(kinds) + 1")
+        .depends_on("Many")
+        .version("1.1.0");
+    let second = first.replace(whole).write();
+    let report = quick(&second);
+    assert_eq!((reused(&report, "Many"), reused(&report, "Whole")), (true.into(), false.into()));
+    check(&second, "11");
+    let compiled = second.depot().join("compiled").join(format!("v1.{}", support::julia_minor()));
+    std::fs::remove_dir_all(compiled.join("Many")).unwrap();
+    let report = quick(&second);
+    assert_eq!((reused(&report, "Many"), reused(&report, "Whole")), (false.into(), false.into()));
+    check(&second, "11");
+}
+
+#[test]
+fn what_would_rest_on_a_group_that_cannot_be_built_is_built_without_it() {
+    if !is_possible() {
+        return;
+    }
+    let shim = support::shim::Shim::of(one_on_another(), "", "exit 1");
+    shim.first(
+        "[ -z \"$JLSYS_GROUP_PACKAGES\" ] || grep -q Whole \"$JLSYS_GROUP_PACKAGES\" || kill -SEGV $$",
+    );
+    let report = shim.build(&["--quick"], 0);
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("for Many left out: Julia was ended by SIGSEGV"), "{warnings}");
+    assert_eq!(prints(&shim.project, &["-e", TWICE]), "10");
+    assert_eq!(prints(&shim.project, &["-e", &format!("using Whole; print({GROUPS})")]), "1");
+}
+
 #[test]
 fn the_options_that_are_in_the_way_are_named() {
     if !is_possible() {

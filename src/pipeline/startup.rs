@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
 use indicatif::HumanBytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::Build;
 use super::cleaning::Selection;
@@ -18,7 +18,7 @@ use crate::file::copy_file;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::report::{BuildOutcome, GroupReport, PhaseReport, Report, Tier};
-use crate::startup::{self, Group, Loading, Precompiled, StartupError, StartupInputs, TriedGroup};
+use crate::startup::{self, Before, Group, Loading, Precompiled, StartupError, StartupInputs, TriedGroup};
 use crate::sysimage::Replay;
 use crate::uuid::Uuid;
 use crate::words::count;
@@ -60,6 +60,8 @@ struct Groups {
 /// A group, and what became of it so far.
 struct Candidate {
     group: Group,
+    /// The groups that it rests on.
+    before: Vec<Before>,
     cache: PathBuf,
     report: GroupReport,
 }
@@ -231,39 +233,92 @@ impl Build<'_> {
             let _turn = turns.acquire().await;
             startup::build_first(&inputs).await
         };
-        let (first, built) = join(first, self.make_groups(&inputs, groups, 0, &earlier, turns)).await;
-        *peak_memory_bytes = first.map_err(|error| error.problem().to_string())?.peak_memory_bytes;
         let mut made = Groups::default();
+        let (first, built) = join(first, self.make_groups(&inputs, groups, &made, &earlier, turns)).await;
+        *peak_memory_bytes = first.map_err(|error| error.problem().to_string())?.peak_memory_bytes;
         made.add(built, &folder, peak_memory_bytes);
-        let mut rests_on = self.try_made(&inputs, &mut made, turns).await?;
+        let mut rests_on = self.settle(&inputs, &mut made, &earlier, turns, peak_memory_bytes).await?;
 
         if let Some(together) = together {
             let together = self.left_together(&inputs, &together, &made, turns).await;
             if !together.is_empty() {
-                let built = self.make_groups(&inputs, together, made.number(), &earlier, turns).await;
+                let built = self.make_groups(&inputs, together, &made, &earlier, turns).await;
                 made.add(built, &folder, peak_memory_bytes);
-                rests_on = self.try_made(&inputs, &mut made, turns).await?;
+                rests_on = self.settle(&inputs, &mut made, &earlier, turns, peak_memory_bytes).await?;
             }
         }
         keep_rests_on(&folder, &rests_on).map_err(|error| said(&error))?;
         Ok(made.kept.into_iter().map(|candidate| candidate.report).chain(made.left_out).collect())
     }
 
-    /// Builds groups, several at once; the first has this number among all of the build.
+    /// Builds groups, several at once. Each rests on those before it that a session has when it loads this one, also of those that are
+    /// there already: what is in these is neither compiled nor loaded a second time.
     async fn make_groups(
         &self,
         inputs: &StartupInputs<'_>,
         groups: Vec<Group>,
-        first: usize,
+        there: &Groups,
         earlier: &[Earlier],
         turns: &Semaphore,
     ) -> Vec<(Candidate, Result<u64, StartupError>)> {
-        let Prepared { environment, inputs: key, .. } = self.prepared;
-        let building = groups.into_iter().enumerate().map(|(number, group)| {
-            let uuid = key.group_uuid(&group, environment);
-            self.make_group(inputs, group, uuid, first + number, earlier, turns)
+        let environment = &self.prepared.environment;
+        // What is made in the place of a group that is there counts, and not that.
+        let there_still =
+            there.kept.iter().filter(|kept| groups.iter().all(|group| group.packages != kept.group.packages));
+        let there_still: Vec<&Candidate> = there_still.collect();
+        // What became of each: nothing yet, no group, or one.
+        let ends: Vec<watch::Sender<Option<Option<Before>>>> =
+            groups.iter().map(|_| watch::Sender::new(None)).collect();
+        let building = groups.iter().enumerate().map(|(number, group)| {
+            let loaded = environment.loaded_in_session(group.packages.keys().copied());
+            let loaded: BTreeSet<Uuid> = loaded.into_iter().map(|package| package.uuid).collect();
+            let is_there = move |other: &Group| other.packages.keys().all(|package| loaded.contains(package));
+            let mut before: Vec<Before> = there_still
+                .iter()
+                .filter(|kept| is_there(&kept.group))
+                .map(|kept| kept.as_before())
+                .collect();
+            let others = groups[..number].iter().zip(&ends).filter(|(other, _)| is_there(other));
+            let others: Vec<_> = others.map(|(_, end)| end.subscribe()).collect();
+            let end = &ends[number];
+            let number = there.number() + number;
+            async move {
+                for mut other in others {
+                    let other = other.wait_for(Option::is_some).await;
+                    before.extend(other.ok().and_then(|other| other.clone().flatten()));
+                }
+                let (candidate, outcome) =
+                    self.make_group(inputs, group.clone(), before, number, earlier, turns).await;
+                end.send_replace(Some(outcome.is_ok().then(|| candidate.as_before())));
+                (candidate, outcome)
+            }
         });
         join_all(building).await
+    }
+
+    /// Tries what was made, and makes again what rests on a group that is not there any more.
+    async fn settle(
+        &self,
+        inputs: &StartupInputs<'_>,
+        made: &mut Groups,
+        earlier: &[Earlier],
+        turns: &Semaphore,
+        peak_memory_bytes: &mut u64,
+    ) -> Result<Foundation, String> {
+        let mut tried = None;
+        loop {
+            let orphans = made.take_orphans(inputs.folder);
+            if !orphans.is_empty() {
+                tried = None;
+                let built = self.make_groups(inputs, orphans, made, earlier, turns).await;
+                made.add(built, inputs.folder, peak_memory_bytes);
+                continue;
+            }
+            match tried {
+                Some(rests_on) => return Ok(rests_on),
+                None => tried = Some(self.try_made(inputs, made, turns).await?),
+            }
+        }
     }
 
     /// Tries all groups in a fresh process, and leaves out what does not work or is not worth having; what the others rest on.
@@ -360,11 +415,13 @@ impl Build<'_> {
         &self,
         inputs: &StartupInputs<'_>,
         group: Group,
-        uuid: Uuid,
+        before: Vec<Before>,
         number: usize,
         earlier: &[Earlier],
         turns: &Semaphore,
     ) -> (Candidate, Result<u64, StartupError>) {
+        let Prepared { environment, inputs: key, .. } = self.prepared;
+        let uuid = key.group_uuid(&group, &before, environment);
         let mut report = GroupReport {
             uuid,
             packages: group.packages.values().cloned().collect(),
@@ -379,13 +436,15 @@ impl Build<'_> {
             reused: false,
             left_out: None,
         };
-        let before = earlier.iter().find_map(|earlier| take_over(earlier, uuid, inputs.folder));
-        if let Some((cache, before)) = before {
-            report = GroupReport { reused: true, ..before };
-            return (Candidate { group, cache, report }, Ok(0));
+        // One that rests on what was made anew would not be loaded, though it is the same.
+        let is_as_before = before.iter().all(|before| before.is_reused);
+        let mut last = earlier.iter().filter(|_| is_as_before);
+        if let Some((cache, last)) = last.find_map(|earlier| take_over(earlier, uuid, inputs.folder)) {
+            report = GroupReport { reused: true, ..last };
+            return (Candidate { group, before, cache, report }, Ok(0));
         }
         let _turn = turns.acquire().await;
-        let built = startup::build_group(inputs, &group, uuid, number).await;
+        let built = startup::build_group(inputs, &group, &before, uuid, number).await;
         let (cache, outcome) = match built {
             Ok((Precompiled { cache, peak_memory_bytes, .. }, Replay { compiled, rejected }, seconds)) => {
                 (report.compiled, report.rejected, report.inferring_seconds) = (compiled, rejected, seconds);
@@ -394,7 +453,7 @@ impl Build<'_> {
             }
             Err(error) => (PathBuf::new(), Err(error)),
         };
-        (Candidate { group, cache, report }, outcome)
+        (Candidate { group, before, cache, report }, outcome)
     }
 
     /// The entries that groups can be taken from: what there is for this key, and what the project used last.
@@ -480,6 +539,29 @@ impl Groups {
 
     fn number(&self) -> usize {
         self.kept.len() + self.left_out.len()
+    }
+
+    /// Takes out the groups that rest on one that is not among these, or on one that does.
+    fn take_orphans(&mut self, folder: &Path) -> Vec<Group> {
+        let mut there: BTreeSet<Uuid> = BTreeSet::new();
+        let mut orphans = Vec::new();
+        self.kept.retain(|kept| {
+            let is_complete = kept.before.iter().all(|before| there.contains(&before.uuid));
+            if is_complete {
+                there.insert(kept.report.uuid);
+            } else {
+                remove_cache(folder, &kept.cache);
+                orphans.push(kept.group.clone());
+            }
+            is_complete
+        });
+        orphans
+    }
+}
+
+impl Candidate {
+    fn as_before(&self) -> Before {
+        Before { uuid: self.report.uuid, cache: self.cache.clone(), is_reused: self.report.reused }
     }
 }
 
@@ -580,4 +662,56 @@ pub(super) fn warnings(groups: &[GroupReport]) -> impl Iterator<Item = String> {
         };
         format!("{}{packages} left out: {reason}", count(group.statements, "statement"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(digit: u128, before: &[u128]) -> Candidate {
+        let uuid = Uuid::from_u128(digit);
+        let before = before.iter().map(|digit| candidate(*digit, &[]).as_before()).collect();
+        let packages = BTreeMap::from([(uuid, digit.to_string())]);
+        let group = Group { packages, statements: Vec::new(), again: 0, is_own: false };
+        let report = GroupReport {
+            uuid,
+            packages: Vec::new(),
+            statements: 0,
+            again: 0,
+            compiled: 0,
+            rejected: 0,
+            inferring_seconds: 0.0,
+            bytes: 0,
+            loading_seconds: 0.0,
+            memory_bytes: 0,
+            reused: false,
+            left_out: None,
+        };
+        Candidate { group, before, cache: PathBuf::from(format!("{digit}.ji")), report }
+    }
+
+    #[test]
+    fn what_rests_on_a_group_that_is_gone_is_to_be_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut groups = Groups {
+            kept: vec![candidate(2, &[]), candidate(3, &[1]), candidate(4, &[2]), candidate(5, &[2, 3])],
+            left_out: Vec::new(),
+        };
+        for kept in &groups.kept {
+            std::fs::write(folder.path().join(&kept.cache), "").unwrap();
+        }
+        let names = |groups: &[Group]| {
+            groups.iter().flat_map(|group| group.packages.values().cloned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&groups.take_orphans(folder.path())), ["3", "5"]);
+        assert_eq!(
+            groups.kept.iter().map(|kept| kept.report.uuid).collect::<Vec<_>>(),
+            [2, 4].map(Uuid::from_u128)
+        );
+        // Their caches must not be found any more.
+        let left: BTreeSet<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(left, ["2.ji", "4.ji"].map(Into::into).into());
+        assert!(groups.take_orphans(folder.path()).is_empty());
+    }
 }

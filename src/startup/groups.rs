@@ -22,7 +22,7 @@ use crate::trace::{LoadedModule, Modules, Statement};
 use crate::uuid::Uuid;
 
 /// A group with fewer statements is joined to one whose packages load its own and are no more than these, if there is one. What the code of two
-/// groups calls in turn is in both, and looked at twice: 56 statements of Colors and ColorTypes cost a session 25 ms in two groups and 18 ms in one on
+/// groups calls in turn is looked at twice: 56 statements of Colors and ColorTypes cost a session 25 ms in two groups and 18 ms in one on
 /// 1.10.2, and 37 of them 9 and 6 ms on 1.12.5.
 const FEW: usize = 48;
 

@@ -1,12 +1,12 @@
 //! The hash that names a group of a startup package.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use toml::Table;
 
-use super::{Group, SOURCES};
+use super::{Before, Group, SOURCES};
 use crate::cpu::{CpuTarget, HostCpu};
 use crate::environment::{Environment, Package};
 use crate::file::Sha256Digest;
@@ -27,6 +27,8 @@ struct GroupInputs<'a> {
     julia: &'a KeyJulia,
     cpu_target: &'a CpuTarget,
     host_cpu: &'a Option<HostCpu>,
+    /// The groups that it rests on.
+    before: BTreeSet<Uuid>,
     /// Its source.
     drivers: Sha256Digest,
     /// Its statements.
@@ -35,7 +37,7 @@ struct GroupInputs<'a> {
 
 impl KeyInputs {
     /// The identity of a group's package. Groups of the same one are the same.
-    pub fn group_uuid(&self, group: &Group, environment: &Environment) -> Uuid {
+    pub fn group_uuid(&self, group: &Group, before: &[Before], environment: &Environment) -> Uuid {
         let loaded = environment.loaded_in_session(group.packages.keys().copied());
         let preferences =
             loaded.iter().filter_map(|it| Some((it.uuid, environment.preferences.get(&it.uuid)?))).collect();
@@ -50,6 +52,7 @@ impl KeyInputs {
             julia: &self.julia,
             cpu_target: &self.cpu_target,
             host_cpu: &self.host_cpu,
+            before: before.iter().map(|before| before.uuid).collect(),
             drivers: Driver::digest_of(SOURCES),
             statements: Sha256Digest::of(group.statements.join("\n")),
         };
