@@ -78,14 +78,15 @@ if IS_PRECOMPILING
         uuid, name = split(line, '\t')
         Base.require(Base.PkgId(Base.UUID(uuid), String(name)))
     end
-    # What is in there is not compiled once more.
+    # What is in there is not compiled once more. One that rests on what is not loaded here, such as an extension, which Julia since 1.11 does not
+    # load while it precompiles, is done without.
     for line in eachline(ENV["JLSYS_GROUP_BEFORE"])
         uuid, cache = split(line, '\t')
-        package, source = Base.PkgId(Base.UUID(uuid), "JlsysGroup"), @__FILE__
-        found = Base.stale_cachefile(package, UInt128(0), isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(source, VERSION) : source, String(cache))
-        found isa Tuple || error("what was built for this project a moment ago is stale: ", cache)
+        package, source = Base.PkgId(Base.UUID(uuid), "JlsysGroup"), isdefined(Base, :PkgLoadSpec) ? Base.PkgLoadSpec(@__FILE__, VERSION) : @__FILE__
+        found = Base.stale_cachefile(package, UInt128(0), source, String(cache))
+        found isa Tuple && all(dependency -> dependency isa Module, found[1]) || continue
         loaded = @lock Base.require_lock Base._include_from_serialized(package, String(cache), found[2], found[1])
-        loaded isa Module || throw(loaded)
+        loaded isa Module || println(stderr, "[jlsys: ", cache, " does not load: ", sprint(showerror, loaded), ']')
     end
     include("replay.jl")
 

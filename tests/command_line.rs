@@ -314,14 +314,19 @@ fn cleaning_removes_all_that_is_kept() {
     let project = Project::new().stdlib("Random").file("precompile.jl", "rand(3)\n");
     let project = project.settings("[workloads]\nkinds = [\"load\", \"scripts\"]\n").write();
     // Nothing is there, and nothing is made.
-    project.jlsys(&["cache", "clean"]).expect_status(0).expect_stdout("removed 0 images (0 B)");
+    project.jlsys(&["cache", "clean", "--yes"]).expect_status(0).expect_stdout("removed 0 images (0 B)");
     assert!(!project.cache().exists());
     Made::new("/home/ann/plots", "1.10.0").commit(project.cache());
     project.jlsys(&["trace", "-q"]).expect_status(0);
     let records = ["images", "traces", "probes", "measured"];
     let is_empty = |name: &&str| files_in(&project.cache().join(name)).is_empty();
     assert!(!records.iter().any(&is_empty), "{:?}", files_in(project.cache()));
-    project.jlsys(&["cache", "clean"]).expect_status(0).expect_stdout("removed 1 image (1.00 MiB) and ");
+    // Without a terminal nobody is there to be asked.
+    let ran = project.jlsys(&["cache", "clean"]).expect_status(0);
+    ran.expect_stdout("would remove 1 image (1.00 MiB) and ").expect_stdout("; `--yes` removes them");
+    assert!(!records.iter().any(&is_empty), "{:?}", files_in(project.cache()));
+    let ran = project.jlsys(&["cache", "clean", "--yes"]).expect_status(0);
+    ran.expect_stdout("removed 1 image (1.00 MiB) and ");
     assert!(records.iter().all(is_empty), "{:?}", files_in(project.cache()));
     // And the next command begins as the first did.
     project.jlsys(&["status"]).expect_status(1).expect_stdout("no image yet for ");

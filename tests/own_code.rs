@@ -201,6 +201,7 @@ fn an_image_has_it_beside_and_is_not_written_again() {
     assert_eq!(compiled(&project, "using Model; Model.heights(2)"), Vec::<String>::new());
     assert!(!project.jlsys(&["status"]).expect_status(0).stdout().contains("but for"));
 
+    project.jlsys(&["cache", "verify"]).expect_status(0);
     // Workers have it as their master has.
     let on_worker = format!(
         "using Distributed; addprocs(1); using Model; print(remotecall_fetch(Core.eval, 2, Main, :({GROUPS})))"
@@ -221,10 +222,19 @@ fn an_image_has_it_beside_and_is_not_written_again() {
         std::fs::write(file, "").unwrap();
     }
     assert_eq!(prints(&project, &heights), "[0.25, 1.0] 0");
-    assert_eq!(
-        prints(&project, "print(Base.JLOptions().image_file |> unsafe_string)"),
-        image.display().to_string()
-    );
+    let is_in_use = || {
+        let code = "print(Base.JLOptions().image_file |> unsafe_string)";
+        assert_eq!(prints(&project, code), image.display().to_string());
+    };
+    is_in_use();
+    // The image is sound, and stays when what is damaged beside it is removed.
+    project.jlsys(&["cache", "verify"]).expect_status(1).expect_stdout("in own: ");
+    project
+        .jlsys(&["cache", "verify", "--repair"])
+        .expect_status(0)
+        .expect_stdout("beside the image was removed");
+    project.jlsys(&["cache", "verify"]).expect_status(0);
+    is_in_use();
     build();
     assert_eq!(prints(&project, &heights), "[0.25, 1.0] 1");
 }

@@ -1,19 +1,30 @@
 //! Whether an entry is still what was committed: every file read and compared.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Component, Path};
 
 use walkdir::WalkDir;
 
 use super::contents::{self, Contents};
-use super::entry::{HEADER, WORLD};
-use super::{Cache, Entry, FORMAT, Unusable, read_json};
+use super::entry::{HEADER, OWN, WORLD};
+use super::{Cache, Entry, FORMAT, Unusable, read_json, sessions};
 use crate::file::Sha256Digest;
 use crate::key::Key;
 use crate::report::SCHEMA;
 
 /// Files and folders that change in an entry's life.
 const CHANGING: &[&str] = &["cpus", "used", WORLD, HEADER, contents::FILE];
+
+/// Those that come when the entry is committed already: what is precompiled for sessions, with its logs, and what is beside an image for the project's own packages,
+/// which is an entry of its own.
+const LATER: &[&str] = &[
+    sessions::FILE,
+    "logs/precompile-repl.log",
+    "logs/precompile-sessions.log",
+    "logs/precompile-pkg.log",
+    OWN,
+];
 
 impl Cache {
     /// Reads every file of the entry of `key` and says what is wrong, one sentence each.
@@ -23,6 +34,30 @@ impl Cache {
             Err(Unusable::Missing) => Vec::new(),
             Err(unusable) => vec![unusable.to_string()],
         }
+    }
+
+    /// The same for what the entry has beside its image for the project's own packages.
+    pub fn problems_beside(&self, key: &Key) -> Vec<String> {
+        let Ok(entry) = self.entry_as_is(key) else { return Vec::new() };
+        let folder = entry.folder().join(OWN);
+        if !folder.exists() {
+            return Vec::new();
+        }
+        let problems = match Entry::read(folder, entry.trust()) {
+            Ok(beside) => beside.problems(key),
+            Err(unusable) => vec![unusable.to_string()],
+        };
+        problems.into_iter().map(|problem| format!("in {OWN}: {problem}")).collect()
+    }
+
+    /// Removes what the entry has beside its image, which the next build makes again.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed.
+    pub fn remove_beside(&self, key: &Key) -> io::Result<()> {
+        let Ok(entry) = self.entry_as_is(key) else { return Ok(()) };
+        std::fs::remove_dir_all(entry.folder().join(OWN))
     }
 }
 
@@ -88,7 +123,7 @@ impl Entry {
         let known: BTreeSet<&Path> = contents.0.keys().map(|name| name.as_path()).collect();
         for file in self.files().filter(|file| file.file_type().is_file()) {
             let name = file.path().strip_prefix(self.folder()).unwrap_or(file.path());
-            let changes = CHANGING.iter().any(|changing| name.starts_with(changing));
+            let changes = CHANGING.iter().chain(LATER).any(|changing| name.starts_with(changing));
             if !changes && !known.contains(name) {
                 problems.push(format!("{} was not there when it was committed", name.display()));
             }

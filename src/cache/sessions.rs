@@ -6,7 +6,7 @@ use super::{Entry, read_json, write_atomically};
 use crate::workload::SessionSteps;
 
 /// The file, in the entry. It is written after the entry's contents were listed.
-const FILE: &str = "sessions.json";
+pub(super) const FILE: &str = "sessions.json";
 
 impl Entry {
     /// What came of precompiling for sessions.

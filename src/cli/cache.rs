@@ -99,7 +99,7 @@ pub struct GcArgs {
     /// Remove nothing, and say what would be removed
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
-    /// Remove, also when started on a terminal
+    /// Remove it; without this, what would be removed is said
     #[arg(long, short)]
     pub yes: bool,
     /// Print the answer as JSON

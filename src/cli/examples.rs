@@ -96,7 +96,7 @@ Examples:
 
 pub(super) const CACHE_CLEAN: &str = "\
 Examples:
-  jlsys cache clean                       say what would be removed, and ask for --yes
+  jlsys cache clean                       say what would be removed
   jlsys cache clean --yes                 remove it";
 
 pub(super) const CACHE_PUSH: &str = "\

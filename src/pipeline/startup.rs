@@ -1,5 +1,6 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -13,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use super::Build;
 use super::cleaning::Selection;
 use crate::cache::{Entry, Foundation, RestsOn, keep_rests_on};
+use crate::environment::IJULIA;
 use crate::error::Error;
 use crate::file::copy_file;
 use crate::plan::Plan;
@@ -81,8 +83,19 @@ pub(super) struct Wanted<'w> {
 
 /// The packages that were used together.
 pub(super) struct Together<'w> {
-    sets: &'w BTreeSet<BTreeSet<Uuid>>,
+    sets: Cow<'w, BTreeSet<BTreeSet<Uuid>>>,
     loading: &'w Loading,
+}
+
+impl Together<'_> {
+    /// First what notebooks use as a script would, which is as much use without a kernel, and then what is left in a kernel.
+    fn in_turn(&self) -> [Together<'_>; 2] {
+        let without =
+            self.sets.iter().map(|set| set.iter().copied().filter(|package| *package != IJULIA).collect());
+        let with = self.sets.iter().filter(|set| set.contains(&IJULIA)).cloned();
+        [without.collect(), with.collect()]
+            .map(|sets| Together { sets: Cow::Owned(sets), loading: self.loading })
+    }
 }
 
 /// An entry of which groups can be taken over.
@@ -181,7 +194,7 @@ impl Build<'_> {
             startup::groups::divide(BufReader::new(file).lines(), &loading).map_err(|error| said(&error))?;
         startup::groups::add_kernel(&mut groups, &selection.kernel.statements);
         groups.extend(self.own_groups(plan, &selection.own));
-        let together = Together { sets: &selection.together, loading: &loading };
+        let together = Together { sets: Cow::Borrowed(&selection.together), loading: &loading };
         let (image, earlier) = (None, self.earlier_entries());
         let wanted = Wanted { groups, number: selection.total(), together: Some(together), image, earlier };
         self.compile_groups(plan, wanted, turns, peak_memory_bytes).await
@@ -239,8 +252,8 @@ impl Build<'_> {
         made.add(built, &folder, peak_memory_bytes);
         let mut rests_on = self.settle(&inputs, &mut made, &earlier, turns, peak_memory_bytes).await?;
 
-        if let Some(together) = together {
-            let together = self.left_together(&inputs, &together, &made, turns).await;
+        for Together { sets, loading } in together.iter().flat_map(Together::in_turn) {
+            let together = self.left_together(&inputs, &sets, loading, &made, turns).await;
             if !together.is_empty() {
                 let built = self.make_groups(&inputs, together, &made, &earlier, turns).await;
                 made.add(built, &folder, peak_memory_bytes);
@@ -384,7 +397,8 @@ impl Build<'_> {
     async fn left_together(
         &self,
         inputs: &StartupInputs<'_>,
-        Together { sets, loading }: &Together<'_>,
+        sets: &BTreeSet<BTreeSet<Uuid>>,
+        loading: &Loading,
         made: &Groups,
         turns: &Semaphore,
     ) -> Vec<Group> {

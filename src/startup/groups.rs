@@ -144,8 +144,9 @@ pub fn together<'g>(
         let packages: BTreeSet<_> = group.packages.keys().copied().collect();
         packages != awaited && packages.is_subset(&loaded)
     };
-    let statements: Vec<_> =
-        groups.filter(waits_for_fewer).flat_map(|group| group.statements.iter().cloned()).collect();
+    let mut known = BTreeSet::new();
+    let statements = groups.filter(waits_for_fewer).flat_map(|group| &group.statements);
+    let statements: Vec<_> = statements.filter(|statement| known.insert(*statement)).cloned().collect();
     let again = statements.len();
     (again > 0).then(|| Group { packages: loading.named(awaited), statements, again, is_own: false })
 }

@@ -1,7 +1,6 @@
 //! `jlsys cache clean`: remove all that jlsys keeps.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 
 use indicatif::HumanBytes;
 
@@ -14,7 +13,7 @@ use crate::words::count;
 
 pub(super) fn execute(args: &CleanArgs) -> Result<Exit, Error> {
     let cache = locate_cache()?;
-    let asks_first = std::io::stdout().is_terminal() && !args.yes;
+    let asks_first = !args.yes;
     let (mut collection, records) = cache.everything(args.force);
     if !asks_first && cache.root().exists() {
         cache.prepare()?;

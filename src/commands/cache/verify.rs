@@ -34,6 +34,9 @@ struct Checked {
     /// With `--start`: how that went, where it could be tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     start: Option<Start>,
+    /// Whether what is wrong is all in what is beside the image.
+    #[serde(skip)]
+    is_image_sound: bool,
     removed: bool,
 }
 
@@ -69,7 +72,7 @@ pub(super) fn execute(args: &VerifyArgs) -> Result<Exit, Error> {
             cache.remove_damaged(damaged)?;
         }
         let (folder, problems) = (damaged.folder.clone(), vec![damaged.problem.clone()]);
-        checked.push(Checked { folder, problems, start: None, removed });
+        checked.push(Checked { folder, problems, is_image_sound: false, start: None, removed });
     }
     let all_sound = checked.iter().all(|checked| checked.is_sound() || checked.removed);
     if args.json {
@@ -112,14 +115,21 @@ fn check(cache: &Cache, key: &Key, args: &VerifyArgs) -> Result<Checked, Error> 
         problems.push("Julia does not start with it".to_owned());
     }
     let is_own = entry.as_ref().is_none_or(Entry::is_own);
-    let removed = args.repair && is_own && !problems.is_empty();
+    let beside = cache.problems_beside(key);
+    let removed = args.repair && is_own && !(problems.is_empty() && beside.is_empty());
+    let folder = entry.map_or_else(PathBuf::new, |entry| entry.folder().to_owned());
     if removed {
         cache.prepare()?;
-        // What is damaged is of no use to whoever has it mapped.
-        cache.remove(key, true)?;
+        if problems.is_empty() {
+            cache.remove_beside(key).map_err(Error::file(&folder))?;
+        } else {
+            // What is damaged is of no use to whoever has it mapped.
+            cache.remove(key, true)?;
+        }
     }
-    let folder = entry.map_or_else(PathBuf::new, |entry| entry.folder().to_owned());
-    Ok(Checked { folder, problems, start, removed })
+    let is_image_sound = problems.is_empty();
+    problems.extend(beside);
+    Ok(Checked { folder, problems, is_image_sound, start, removed })
 }
 
 /// Starts Julia with an entry's image, or with its startup package, if it has either.
@@ -167,7 +177,12 @@ fn text(checked: &[Checked], repair: bool) -> String {
             text.push_str(&format!("{folder}: {problem}\n"));
         }
         if entry.removed {
-            text.push_str(&format!("{folder}: removed\n"));
+            let what = if entry.is_image_sound {
+                "what is beside the image was removed; `jlsys build` makes it again"
+            } else {
+                "removed"
+            };
+            text.push_str(&format!("{folder}: {what}\n"));
         }
         match entry.start {
             Some(Start::OtherCpu) => {
