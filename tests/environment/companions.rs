@@ -80,6 +80,24 @@ fn another_version_of_anything_leaves_it_behind() {
 }
 
 #[test]
+fn packages_by_path_agree_where_they_are_one_folder() {
+    for (path, agrees) in [("../dev/A", true), ("../fork/A", false)] {
+        let files = Files::new()
+            .with("project/Project.toml", "[deps]\nA = '{A}'")
+            .with("project/Manifest.toml", "[[A]]\nuuid = '{A}'\npath = '../dev/A'\n")
+            .with("default/Project.toml", &format!("[deps]\nTool = '{TOOL}'\n"))
+            .with(
+                "default/Manifest.toml",
+                &format!(
+                    "[[Tool]]\nuuid = '{TOOL}'\ngit-tree-sha1 = '{{TREE}}'\ndeps = ['A']\n\
+                     [[A]]\nuuid = '{{A}}'\npath = '{path}'\n"
+                ),
+            );
+        assert_eq!(taken(&files, |_| true).left_behind.is_empty(), agrees, "{path}");
+    }
+}
+
+#[test]
 fn what_is_left_behind_is_loaded_beside_the_project() {
     let files = files("1.0.1", TREES[1]);
     let project = taken(&files, |_| true);

@@ -52,6 +52,20 @@ fn an_empty_entry_is_the_defaults() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_depot_has_what_is_in_it_whatever_it_is_called() {
+    let files = Files::new().with("depot/compiled/v1.10/A/x.so", "").with("elsewhere/x.so", "");
+    std::os::unix::fs::symlink(files.path("depot"), files.path("link")).unwrap();
+    let depots = files.depots();
+    for inside in ["depot/compiled/v1.10/A/x.so", "link/compiled/v1.10/A/x.so"] {
+        assert!(depots.have(&files.path(inside)), "{inside}");
+    }
+    for outside in ["elsewhere/x.so", "link/gone.so", "depot-of-another/x.so"] {
+        assert!(!depots.have(&files.path(outside)), "{outside}");
+    }
+}
+
 /// One package called `A`, with more lines to its entry.
 fn package(files: &Files, lines: &str) -> Package {
     let text = fill(&format!("[[A]]\nuuid = '7876af07-990d-54b4-ab0e-23690620f79a'\n{lines}"));

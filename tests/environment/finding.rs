@@ -122,6 +122,21 @@ fn named_environments_are_in_the_first_depot_that_has_them() {
 }
 
 #[test]
+fn before_1_7_a_name_that_julia_is_told_is_a_folder() {
+    let files = Files::new()
+        .with("@/Project.toml", "")
+        .with("@mine/Project.toml", "")
+        .with("depot/environments/mine/Project.toml", "");
+    let told = |name: &str, julia: &str| {
+        let (cwd, depots, julia) = (files.path(""), files.depots(), version(julia));
+        Search { julia_project: Some(name), ..search(&cwd, &depots, &julia) }.run().unwrap().project_file
+    };
+    assert_eq!(told("@", "1.6.7"), files.path("@/Project.toml"));
+    assert_eq!(told("@mine", "1.6.7"), files.path("@mine/Project.toml"));
+    assert_eq!(told("@mine", "1.7.0"), files.path("depot/environments/mine/Project.toml"));
+}
+
+#[test]
 fn the_default_environment_is_next_in_the_load_path() {
     let files = Files::new().with("p/Project.toml", "").with("depot/environments/v1.12/Project.toml", "");
     let default = files.path("depot/environments/v1.12/Project.toml");
@@ -160,6 +175,17 @@ fn a_workspace_does_not_reach_into_the_home_folder() {
     assert_eq!(lookup.run().unwrap().workspace.len(), 1);
     lookup.home = Some(&home);
     assert_eq!(lookup.run().unwrap().workspace.len(), 0);
+}
+
+#[test]
+fn the_home_folder_itself_may_be_a_workspace() {
+    let files = Files::new()
+        .with("home/Project.toml", "[workspace]\nprojects = ['code/p']")
+        .with("home/code/p/Project.toml", "");
+    let (cwd, home, depots, julia) =
+        (files.path("home/code/p"), files.path("home"), files.depots(), version("1.12.0"));
+    let found = Search { home: Some(&home), ..search(&cwd, &depots, &julia) }.run().unwrap();
+    assert_eq!(found.workspace, [files.path("home/Project.toml")]);
 }
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Finding and reading environments: every rule, and every message that a user can get.
+//! Finding and reading environments: every rule, and every message that a user can get; and what is named by them.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +9,8 @@ mod companions;
 mod depots;
 mod files;
 mod finding;
+mod keys;
+mod load_path;
 mod manifests;
 mod preferences;
 mod projects;

@@ -119,3 +119,20 @@ fn every_environment_of_the_load_path_counts_in_its_order() {
     assert_eq!(on_path(&files, "@stdlib", A), None);
     assert_eq!(on_path(&files, "", A), None);
 }
+
+#[test]
+fn what_has_no_project_file_sets_none() {
+    let set = "[extras]\nA = '{A}'\n[preferences.A]\nb = 2";
+    let files = Files::new()
+        .with("p/Project.toml", "[deps]\nA = '{A}'\n[preferences.A]\na = 1")
+        .with("p/Manifest.toml", "[[A]]\nuuid = '{A}'")
+        .with("site/Other.toml", set)
+        .with("depot/environments/stdlib/Project.toml", set)
+        .with("depot/environments/script/Project.toml", set);
+    for load_path in ["@:site/Other.toml", "@:gone/Project.toml", "@:@stdlib", "@:@script"] {
+        assert_eq!(on_path(&files, load_path, A), some("a = 1"), "{load_path}");
+    }
+    // The project around the working folder.
+    let files = files.with("Project.toml", set);
+    assert_eq!(on_path(&files, "@:@.", A), some("a = 1; b = 2"));
+}
