@@ -99,7 +99,7 @@ pub struct GcArgs {
     /// Remove nothing, and say what would be removed
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
-    /// Remove it; without this, what would be removed is said
+    /// Remove, also when started on a terminal
     #[arg(long, short)]
     pub yes: bool,
     /// Print the answer as JSON
@@ -123,7 +123,7 @@ pub struct RmArgs {
 #[derive(Debug, Args)]
 #[command(after_help = examples::CACHE_CLEAN)]
 pub struct CleanArgs {
-    /// Remove, also when started on a terminal
+    /// Remove it; without this, what would be removed is said
     #[arg(long, short)]
     pub yes: bool,
     /// Remove images even if a running Julia uses them

@@ -1,6 +1,5 @@
 //! The startup package, which is built first and committed at once, and what a build comes to without an image.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -83,18 +82,17 @@ pub(super) struct Wanted<'w> {
 
 /// The packages that were used together.
 pub(super) struct Together<'w> {
-    sets: Cow<'w, BTreeSet<BTreeSet<Uuid>>>,
+    sets: &'w BTreeSet<BTreeSet<Uuid>>,
     loading: &'w Loading,
 }
 
 impl Together<'_> {
     /// First what notebooks use as a script would, which is as much use without a kernel, and then what is left in a kernel.
-    fn in_turn(&self) -> [Together<'_>; 2] {
+    fn in_turn(&self) -> [BTreeSet<BTreeSet<Uuid>>; 2] {
         let without =
-            self.sets.iter().map(|set| set.iter().copied().filter(|package| *package != IJULIA).collect());
+            |set: &BTreeSet<Uuid>| set.iter().copied().filter(|package| *package != IJULIA).collect();
         let with = self.sets.iter().filter(|set| set.contains(&IJULIA)).cloned();
-        [without.collect(), with.collect()]
-            .map(|sets| Together { sets: Cow::Owned(sets), loading: self.loading })
+        [self.sets.iter().map(without).collect(), with.collect()]
     }
 }
 
@@ -194,7 +192,7 @@ impl Build<'_> {
             startup::groups::divide(BufReader::new(file).lines(), &loading).map_err(|error| said(&error))?;
         startup::groups::add_kernel(&mut groups, &selection.kernel.statements);
         groups.extend(self.own_groups(plan, &selection.own));
-        let together = Together { sets: Cow::Borrowed(&selection.together), loading: &loading };
+        let together = Together { sets: &selection.together, loading: &loading };
         let (image, earlier) = (None, self.earlier_entries());
         let wanted = Wanted { groups, number: selection.total(), together: Some(together), image, earlier };
         self.compile_groups(plan, wanted, turns, peak_memory_bytes).await
@@ -252,10 +250,10 @@ impl Build<'_> {
         made.add(built, &folder, peak_memory_bytes);
         let mut rests_on = self.settle(&inputs, &mut made, &earlier, turns, peak_memory_bytes).await?;
 
-        for Together { sets, loading } in together.iter().flat_map(Together::in_turn) {
-            let together = self.left_together(&inputs, &sets, loading, &made, turns).await;
-            if !together.is_empty() {
-                let built = self.make_groups(&inputs, together, &made, &earlier, turns).await;
+        for (sets, loading) in together.iter().flat_map(|it| it.in_turn().map(|sets| (sets, it.loading))) {
+            let left = self.left_together(&inputs, &sets, loading, &made, turns).await;
+            if !left.is_empty() {
+                let built = self.make_groups(&inputs, left, &made, &earlier, turns).await;
                 made.add(built, &folder, peak_memory_bytes);
                 rests_on = self.settle(&inputs, &mut made, &earlier, turns, peak_memory_bytes).await?;
             }
@@ -436,24 +434,12 @@ impl Build<'_> {
     ) -> (Candidate, Result<u64, StartupError>) {
         let Prepared { environment, inputs: key, .. } = self.prepared;
         let uuid = key.group_uuid(&group, &before, environment);
-        let mut report = GroupReport {
-            uuid,
-            packages: group.packages.values().cloned().collect(),
-            statements: group.statements.len() as u64,
-            again: group.again as u64,
-            compiled: 0,
-            rejected: 0,
-            inferring_seconds: 0.0,
-            bytes: 0,
-            loading_seconds: 0.0,
-            memory_bytes: 0,
-            reused: false,
-            left_out: None,
-        };
+        let mut report = GroupReport::new(uuid, &group);
         // One that rests on what was made anew would not be loaded, though it is the same.
-        let is_as_before = before.iter().all(|before| before.is_reused);
-        let mut last = earlier.iter().filter(|_| is_as_before);
-        if let Some((cache, last)) = last.find_map(|earlier| take_over(earlier, uuid, inputs.folder)) {
+        if before.iter().all(|before| before.is_reused)
+            && let Some((cache, last)) =
+                earlier.iter().find_map(|earlier| take_over(earlier, uuid, inputs.folder))
+        {
             report = GroupReport { reused: true, ..last };
             return (Candidate { group, before, cache, report }, Ok(0));
         }
@@ -619,6 +605,24 @@ pub(super) fn describe(groups: &[GroupReport]) -> String {
 }
 
 impl GroupReport {
+    /// Of a group that is still to be built.
+    fn new(uuid: Uuid, group: &Group) -> Self {
+        Self {
+            uuid,
+            packages: group.packages.values().cloned().collect(),
+            statements: group.statements.len() as u64,
+            again: group.again as u64,
+            compiled: 0,
+            rejected: 0,
+            inferring_seconds: 0.0,
+            bytes: 0,
+            loading_seconds: 0.0,
+            memory_bytes: 0,
+            reused: false,
+            left_out: None,
+        }
+    }
+
     /// How many statements are compiled that are in no other group.
     fn compiled_first(&self) -> u64 {
         self.compiled.saturating_sub(self.again)
@@ -687,21 +691,8 @@ mod tests {
         let before = before.iter().map(|digit| candidate(*digit, &[]).as_before()).collect();
         let packages = BTreeMap::from([(uuid, digit.to_string())]);
         let group = Group { packages, statements: Vec::new(), again: 0, is_own: false };
-        let report = GroupReport {
-            uuid,
-            packages: Vec::new(),
-            statements: 0,
-            again: 0,
-            compiled: 0,
-            rejected: 0,
-            inferring_seconds: 0.0,
-            bytes: 0,
-            loading_seconds: 0.0,
-            memory_bytes: 0,
-            reused: false,
-            left_out: None,
-        };
-        Candidate { group, before, cache: PathBuf::from(format!("{digit}.ji")), report }
+        let (cache, report) = (PathBuf::from(format!("{digit}.ji")), GroupReport::new(uuid, &group));
+        Candidate { group, before, cache, report }
     }
 
     #[test]
