@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use support::image::{built, model};
-use support::{Project, Ran, julia_is_since, package};
+use support::{Project, Ran, julia_is_since, package, pkg_takes};
 
 /// Runs one session with the image and one without; returns both, the one with the image first.
 fn both(project: &Project, variables: &[(&str, &str)], args: &[&str]) -> [Ran; 2] {
@@ -296,17 +296,6 @@ fn pkg_changes_what_is_in_the_image() {
     assert!(image.stderr().contains("wants Own 9.0.0 (the image has 1.0.0)"), "{}", image.stderr());
 }
 
-/// Has Pkg take this Own for the project, as its operations end. All else of them would ask a registry for every package.
-fn pkg_takes(newer: &Path) -> String {
-    let steps = [
-        "env = Pkg.Types.EnvCache(); Pkg.API.add_snapshot_to_undo(env)",
-        "entries = env.manifest isa Dict ? env.manifest : env.manifest.deps",
-        "entry = first(filter(entry -> entry.name == \"Own\", collect(values(entries))))",
-        &format!("entry.path = {newer:?}; entry.version = v\"9.0.0\"; Pkg.Types.write_env(env)"),
-    ];
-    steps.join("; ")
-}
-
 #[test]
 #[ignore = "builds an image"]
 fn a_session_in_which_pkg_changes_the_project_says_what_it_still_has() {
@@ -318,7 +307,7 @@ fn a_session_in_which_pkg_changes_the_project_says_what_it_still_has() {
     ] {
         let project = built();
         let newer = newer_own(&project);
-        let code = format!("import Pkg; {before}; {}; {after}", pkg_takes(&newer));
+        let code = format!("import Pkg; {before}; {}; {after}", pkg_takes("Own", &newer, "9.0.0"));
         let run = |quiet: &[&str], code: &str| {
             let mut command = project.command(&[&["run"], quiet, &["--", "-e", code]].concat());
             Ran(command.env("JULIA_PROJECT", project.path("")).output().unwrap()).expect_status(0)
@@ -375,8 +364,10 @@ fn who_has_pkg_change_the_project_at_a_terminal_is_told_at_the_next_line() {
     let newer = newer_own(&project);
     let manifest = std::fs::read(project.path("Manifest.toml")).unwrap();
     // What is printed is not what is entered, which a terminal shows as well.
-    let (shows, change) =
-        ("println(\"after\", \"wards\", Own.answer())", format!("import Pkg; {};", pkg_takes(&newer)));
+    let (shows, change) = (
+        "println(\"after\", \"wards\", Own.answer())",
+        format!("import Pkg; {};", pkg_takes("Own", &newer, "9.0.0")),
+    );
     let shown = at_a_terminal(&project, &["using Own", &change, shows, shows]);
     std::fs::write(project.path("Manifest.toml"), manifest).unwrap();
     assert_eq!(shown.matches("jlsys: ").count(), 1, "{shown}");

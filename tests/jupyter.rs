@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use support::{Project, Ran, julia, julia_is_since, package};
+use support::{Project, Ran, julia, julia_is_since, package, pkg_takes};
 
 /// The folder with Jupyter's Python and a libzmq.
 fn jupyter() -> &'static Path {
@@ -266,8 +266,7 @@ fn said_in(cells: &mut Value) -> Vec<(usize, String)> {
 fn a_notebook_is_told_what_the_image_is_not_right_for() {
     let project = project();
     project.jlsys(&["build", "--cpu-target", "native"]).expect_status(0);
-    // Another project, as the first cell of most notebooks has it; and one whose own changes, as Pkg's operations end: all else of
-    // them would ask a registry for every package.
+    // Another project, as the first cell of most notebooks has it; and one whose own changes.
     let newer = project.outside("newer");
     std::fs::create_dir_all(newer.join("src")).unwrap();
     let uuid = std::fs::read_to_string(project.path("Project.toml")).unwrap();
@@ -297,12 +296,7 @@ fn a_notebook_is_told_what_the_image_is_not_right_for() {
     }
     let activate =
         format!("import Pkg; redirect_stderr(() -> Pkg.activate({other:?}), open(\"/dev/null\", \"w\"))");
-    let change = format!(
-        "env = Pkg.Types.EnvCache(); Pkg.API.add_snapshot_to_undo(env)
-        entries = env.manifest isa Dict ? env.manifest : env.manifest.deps
-        entry = first(filter(entry -> entry.name == \"Shapes\", collect(values(entries))))
-        entry.path = {newer:?}; entry.version = v\"2.0.0\"; entry.tree_hash = nothing; Pkg.Types.write_env(env);"
-    );
+    let change = pkg_takes("Shapes", &newer, "2.0.0") + ";";
     let image = "write(\"image\", unsafe_string(Base.JLOptions().image_file));";
     let project = project
         .file(

@@ -419,6 +419,19 @@ impl Project {
     }
 }
 
+/// Julia's code that has Pkg take the package in this folder for the project, as its operations end. All else of them would ask a registry for every
+/// package.
+pub fn pkg_takes(name: &str, folder: &Path, version: &str) -> String {
+    let steps = [
+        "env = Pkg.Types.EnvCache(); Pkg.API.add_snapshot_to_undo(env)",
+        "entries = env.manifest isa Dict ? env.manifest : env.manifest.deps",
+        &format!("entry = first(filter(entry -> entry.name == {name:?}, collect(values(entries))))"),
+        &format!("entry.path = {folder:?}; entry.version = v{version:?}; entry.tree_hash = nothing"),
+        "Pkg.Types.write_env(env)",
+    ];
+    steps.join("; ")
+}
+
 /// A folder for `PATH` with what the wrapper of a Julia may need, and no compiler.
 pub fn tools_without_compiler(project: &Project) -> PathBuf {
     let tools = project.outside("tools");
